@@ -1,0 +1,11 @@
+//! vedette watches a machine, a site or a small fleet, and keeps what it sees in one redb file.
+//!
+//! This file is the map only; `ARCHITECTURE.md` says what lives where. A module may use modules
+//! of lower floors and its own folder, and nothing else.
+
+// Floor 1: plain types and mathematics.
+pub mod model;
+// Floor 2: pure rooms, settings and the store.
+pub mod clock;
+pub mod config;
+pub mod promql;
