@@ -9,3 +9,4 @@ pub mod model;
 pub mod clock;
 pub mod config;
 pub mod promql;
+pub mod store;
