@@ -9,3 +9,5 @@ pub mod model;
 pub mod clock;
 pub mod config;
 pub mod promql;
+// Floor 3: wire formats and engines.
+pub mod decode;
