@@ -12,3 +12,5 @@ pub mod promql;
 pub mod store;
 // Floor 3: wire formats and engines.
 pub mod decode;
+// Floor 5: the HTTP interface.
+pub mod api;

@@ -175,8 +175,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_when_to_come_again() {
-        let response =
-            ApiError::new(ErrorKind::TooMany, "busy").retry_after(3).into_response();
+        let response = ApiError::new(ErrorKind::TooMany, "busy").retry_after(3).into_response();
         assert_eq!(response.headers()[header::RETRY_AFTER], "3");
     }
 }

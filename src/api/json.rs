@@ -164,9 +164,7 @@ pub(super) fn success_with(data: &impl Serialize, remarks: &Remarks) -> Response
     let mut out = open_success(256);
     match serde_json::to_writer(&mut out, data) {
         Ok(()) => close_success(out, remarks),
-        Err(error) => {
-            axum::response::IntoResponse::into_response(super::ApiError::internal(error))
-        }
+        Err(error) => axum::response::IntoResponse::into_response(super::ApiError::internal(error)),
     }
 }
 

@@ -52,8 +52,7 @@ impl Params {
 
     /// A time that must be given.
     pub(super) fn required_time(&self, name: &str) -> Result<Timestamp, ApiError> {
-        parse_time(self.get(name).unwrap_or(""))
-            .map_err(|error| ApiError::parameter(name, error))
+        parse_time(self.get(name).unwrap_or("")).map_err(|error| ApiError::parameter(name, error))
     }
 
     /// A duration in milliseconds, or `None` where it is absent.

@@ -26,7 +26,7 @@ pub use limits::Limits;
 pub use load::{ConfigError, Flags, Inputs};
 pub use query::Query;
 pub use server::{Log, LogFormat, Server, Tls};
-pub use storage::{DATABASE_FILE, Retention, Storage};
+pub use storage::{Retention, Storage};
 pub use units::{ByteSize, Period};
 
 /// Everything that may be set. No key is required; the default of each is that of its struct.

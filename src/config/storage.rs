@@ -23,16 +23,6 @@ pub struct Storage {
     pub flush_bytes: ByteSize,
 }
 
-/// The name of the database inside `storage.path`.
-pub const DATABASE_FILE: &str = "vedette.redb";
-
-impl Storage {
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
-        self.path.join(DATABASE_FILE)
-    }
-}
-
 impl Default for Storage {
     fn default() -> Self {
         Storage {
