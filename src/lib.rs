@@ -9,5 +9,6 @@ pub mod model;
 pub mod clock;
 pub mod config;
 pub mod promql;
+pub mod telemetry;
 // Floor 3: wire formats and engines.
 pub mod decode;
