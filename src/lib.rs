@@ -10,7 +10,8 @@ pub mod clock;
 pub mod config;
 pub mod promql;
 pub mod store;
-// Floor 3: wire formats and engines.
+pub mod telemetry;
+// Floor 3: wire formats and the time-series engine.
 pub mod decode;
 // Floor 5: the HTTP interface.
 pub mod api;

@@ -4,7 +4,10 @@
 //! that decide which samples may come in. Never: I/O, clocks, storage, or answering anybody.
 //! Start reading at [`remote_write`], the hot path, and [`admit`], which every way in ends with.
 
+pub mod admit;
+pub mod exposition;
 pub mod inflate;
+pub mod json;
 pub mod remote_write;
 mod wire;
 

@@ -16,4 +16,6 @@ pub mod v2;
 pub use series::{LabelIter, LabelKey, MetadataEntry, SampleIter};
 
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod oracle;

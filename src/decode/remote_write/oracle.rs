@@ -4,89 +4,9 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use prost::Message;
 
+use super::messages::{one, two};
 use super::{v1, v2};
 use crate::model::{MetricType, Sample};
-
-mod one {
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct WriteRequest {
-        #[prost(message, repeated, tag = "1")]
-        pub(super) timeseries: Vec<TimeSeries>,
-        #[prost(message, repeated, tag = "3")]
-        pub(super) metadata: Vec<Metadata>,
-    }
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct TimeSeries {
-        #[prost(message, repeated, tag = "1")]
-        pub(super) labels: Vec<Label>,
-        #[prost(message, repeated, tag = "2")]
-        pub(super) samples: Vec<Point>,
-        // Opaque here: they are counted only.
-        #[prost(bytes = "vec", repeated, tag = "3")]
-        pub(super) exemplars: Vec<Vec<u8>>,
-        #[prost(bytes = "vec", repeated, tag = "4")]
-        pub(super) histograms: Vec<Vec<u8>>,
-    }
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Label {
-        #[prost(string, tag = "1")]
-        pub(super) name: String,
-        #[prost(string, tag = "2")]
-        pub(super) value: String,
-    }
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Point {
-        #[prost(double, tag = "1")]
-        pub(super) value: f64,
-        #[prost(int64, tag = "2")]
-        pub(super) timestamp: i64,
-    }
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Metadata {
-        #[prost(int32, tag = "1")]
-        pub(super) kind: i32,
-        #[prost(string, tag = "2")]
-        pub(super) family: String,
-        #[prost(string, tag = "4")]
-        pub(super) help: String,
-        #[prost(string, tag = "5")]
-        pub(super) unit: String,
-    }
-}
-
-mod two {
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Request {
-        #[prost(string, repeated, tag = "4")]
-        pub(super) symbols: Vec<String>,
-        #[prost(message, repeated, tag = "5")]
-        pub(super) timeseries: Vec<TimeSeries>,
-    }
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct TimeSeries {
-        #[prost(uint32, repeated, tag = "1")]
-        pub(super) labels_refs: Vec<u32>,
-        #[prost(message, repeated, tag = "2")]
-        pub(super) samples: Vec<super::one::Point>,
-        #[prost(bytes = "vec", repeated, tag = "3")]
-        pub(super) histograms: Vec<Vec<u8>>,
-        #[prost(bytes = "vec", repeated, tag = "4")]
-        pub(super) exemplars: Vec<Vec<u8>>,
-        #[prost(message, optional, tag = "5")]
-        pub(super) metadata: Option<Metadata>,
-        #[prost(int64, optional, tag = "6")]
-        pub(super) created: Option<i64>,
-    }
-    #[derive(Clone, Copy, PartialEq, prost::Message)]
-    pub(super) struct Metadata {
-        #[prost(int32, tag = "1")]
-        pub(super) kind: i32,
-        #[prost(uint32, tag = "3")]
-        pub(super) help_ref: u32,
-        #[prost(uint32, tag = "4")]
-        pub(super) unit_ref: u32,
-    }
-}
 
 /// What both sides are brought to before they are compared.
 #[derive(Debug, Default, PartialEq)]
