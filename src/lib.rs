@@ -10,3 +10,5 @@ pub mod clock;
 pub mod config;
 pub mod promql;
 pub mod store;
+// Floor 3: ways in and the engine.
+pub mod tsdb;
