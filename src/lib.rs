@@ -13,5 +13,8 @@ pub mod store;
 pub mod telemetry;
 // Floor 3: wire formats and the time-series engine.
 pub mod decode;
+pub mod tsdb;
 // Floor 5: the HTTP interface.
 pub mod api;
+// Floor 7: the command line.
+pub mod cli;
