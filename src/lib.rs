@@ -12,3 +12,5 @@ pub mod promql;
 pub mod telemetry;
 // Floor 3: wire formats and engines.
 pub mod decode;
+// Floor 4: what goes out and looks.
+pub mod collect;
