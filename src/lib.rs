@@ -14,6 +14,8 @@ pub mod telemetry;
 // Floor 3: wire formats and the time-series engine.
 pub mod decode;
 pub mod tsdb;
+// Floor 4: what measures, and the one way in.
+pub mod collect;
 // Floor 5: the HTTP interface.
 pub mod api;
 // Floor 7: the command line.

@@ -11,7 +11,7 @@ mod render;
 use std::sync::atomic::Ordering;
 
 pub use instruments::{Counter, DurationHistogram, Gauge, LabeledCounter};
-pub use render::{RowSink, Sink, TextSink};
+pub use render::{Collected, RowSink, Sink, TextSink};
 
 use crate::model::MetricType;
 
@@ -284,9 +284,10 @@ mod tests {
         let telemetry = Telemetry::new();
         telemetry.ingested(Way::Host).add(7);
         let at = Timestamp::from_millis(5);
-        let mut sink = RowSink::new(at, &[("job", "vedette"), ("instance", "here")]);
+        let mut sink = RowSink::new(&[("job", "vedette"), ("instance", "here")]);
+        sink.begin(at);
         telemetry.render(&mut sink);
-        let (rows, metadata) = sink.finish();
+        let Collected { rows, metadata } = sink.finish();
         let expected = Labels::from_pairs([
             ("__name__", "vedette_samples_ingested_total"),
             ("instance", "here"),
@@ -301,6 +302,33 @@ mod tests {
                 name == "vedette_series" && facts.kind == MetricType::Gauge
             })
         );
+    }
+
+    #[test]
+    fn a_point_that_is_missing_in_a_round_is_ended_once() {
+        let mut sink = RowSink::new(&[]);
+        let mut round = |millis, points: &[&str]| {
+            sink.begin(Timestamp::from_millis(millis));
+            sink.family("disk", MetricType::Gauge, "Disks.");
+            for device in points {
+                sink.point("", &[("device", device)], 1.0);
+            }
+            let collected = sink.finish();
+            let rows: Vec<(String, bool)> = collected
+                .rows
+                .iter()
+                .map(|row| {
+                    assert_eq!(row.at.millis(), millis);
+                    (row.labels.to_string(), crate::model::is_stale_nan(row.value))
+                })
+                .collect();
+            (rows, collected.metadata.len())
+        };
+        let (a, b) = ("disk{device=\"a\"}".to_owned(), "disk{device=\"b\"}".to_owned());
+        assert_eq!(round(1, &["a", "b"]), (vec![(a.clone(), false), (b.clone(), false)], 1));
+        assert_eq!(round(2, &["b", "b"]), (vec![(b.clone(), false), (a.clone(), true)], 0));
+        assert_eq!(round(3, &["b"]), (vec![(b.clone(), false)], 0));
+        assert_eq!(round(4, &[]), (vec![(b, true)], 0));
     }
 
     #[test]

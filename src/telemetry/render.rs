@@ -1,8 +1,11 @@
 //! The two forms in which counted things leave: text and rows.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::model::{Labels, METRIC_NAME, Metadata, MetricType, Row, Timestamp};
+use hashbrown::HashMap;
+
+use crate::model::{Labels, METRIC_NAME, Metadata, MetricType, Row, STALE_NAN, Timestamp};
 
 /// Takes metrics one family at a time. Two forms exist: [`TextSink`] and [`RowSink`].
 pub trait Sink {
@@ -67,45 +70,127 @@ impl Sink for TextSink {
     }
 }
 
-/// Makes rows, all of one time and with some labels in common.
+/// Makes rows, round by round, and remembers the finished label sets in between: a point that was
+/// there in the last round costs a look-up. A point that is missing in a round is ended with a
+/// staleness marker, as a scrape ends a series that its target no longer shows.
 #[derive(Debug)]
 pub struct RowSink {
-    at: Timestamp,
     common: Vec<(String, String)>,
+    at: Timestamp,
+    round: u64,
+    known: HashMap<String, Known>,
     family: String,
+    /// The key of the point at hand, kept for its capacity.
+    key: String,
     rows: Vec<Row>,
+    families: BTreeSet<String>,
     metadata: Vec<(String, Metadata)>,
 }
 
+#[derive(Debug)]
+struct Known {
+    labels: Labels,
+    round: u64,
+}
+
+/// One round of a collector.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Collected {
+    /// Its samples, the markers of ended series among them.
+    pub rows: Vec<Row>,
+    /// The families that this round showed for the first time.
+    pub metadata: Vec<(String, Metadata)>,
+}
+
 impl RowSink {
-    /// Rows at `at` that all carry the labels `common`.
-    pub fn new(at: Timestamp, common: &[(&str, &str)]) -> Self {
-        let common = common.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        RowSink { at, common, family: String::new(), rows: Vec::new(), metadata: Vec::new() }
+    /// Rows that all carry the labels `common`.
+    pub fn new(common: &[(&str, &str)]) -> Self {
+        RowSink {
+            common: common.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            at: Timestamp::default(),
+            round: 0,
+            known: HashMap::new(),
+            family: String::new(),
+            key: String::new(),
+            rows: Vec::new(),
+            families: BTreeSet::new(),
+            metadata: Vec::new(),
+        }
     }
 
-    /// The rows, and what is known of each family.
-    pub fn finish(self) -> (Vec<Row>, Vec<(String, Metadata)>) {
-        (self.rows, self.metadata)
+    /// Begins a round whose points are all of this time.
+    pub fn begin(&mut self, at: Timestamp) {
+        self.at = at;
+        self.round += 1;
+        self.rows = Vec::with_capacity(self.known.len() + self.known.len() / 8);
+    }
+
+    /// Ends the round.
+    pub fn finish(&mut self) -> Collected {
+        let (at, round) = (self.at, self.round);
+        let mut ended = Vec::new();
+        self.known.retain(|_, known| {
+            let stays = known.round == round;
+            if !stays {
+                ended.push(known.labels.clone());
+            }
+            stays
+        });
+        ended.sort_unstable();
+        let marker = f64::from_bits(STALE_NAN);
+        self.rows.extend(ended.into_iter().map(|labels| Row { labels, at, value: marker }));
+        Collected {
+            rows: std::mem::take(&mut self.rows),
+            metadata: std::mem::take(&mut self.metadata),
+        }
+    }
+
+    /// The last words of a collector that stops: a staleness marker for each of its series.
+    pub fn end(&mut self, at: Timestamp) -> Collected {
+        self.begin(at);
+        self.finish()
     }
 }
 
 impl Sink for RowSink {
     fn family(&mut self, name: &str, kind: MetricType, help: &str) {
         name.clone_into(&mut self.family);
-        let facts = Metadata { kind, unit: String::new(), help: help.to_owned() };
-        self.metadata.push((name.to_owned(), facts));
+        if !self.families.contains(name) {
+            self.families.insert(name.to_owned());
+            let facts = Metadata { kind, unit: String::new(), help: help.to_owned() };
+            self.metadata.push((name.to_owned(), facts));
+        }
     }
 
     fn point(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) {
-        let name = format!("{}{suffix}", self.family);
+        self.key.clear();
+        self.key.push_str(&self.family);
+        self.key.push_str(suffix);
+        let name_len = self.key.len();
+        for (name, value) in labels {
+            for text in [name, value] {
+                self.key.push('\0');
+                self.key.push_str(text);
+            }
+        }
+        let (at, round) = (self.at, self.round);
+        if let Some(known) = self.known.get_mut(&self.key) {
+            // The same point twice in a round: the first one stands.
+            if known.round != round {
+                known.round = round;
+                self.rows.push(Row { labels: known.labels.clone(), at, value });
+            }
+            return;
+        }
         let common = self.common.iter().map(|(n, v)| (n.as_str(), v.as_str()));
-        let pairs = [(METRIC_NAME, name.as_str())];
-        let all = pairs.into_iter().chain(labels.iter().copied()).chain(common);
-        // Our own names are valid and distinct; a clash with the collector's labels would be a
-        // series without its point, never a wrong one.
+        let named = [(METRIC_NAME, &self.key[..name_len])];
+        let all = named.into_iter().chain(labels.iter().copied()).chain(common);
+        // The names come from us: valid, and apart from those of the collector. Were they not,
+        // the point would be left out, which is better than a wrong one.
         if let Ok(labels) = Labels::from_pairs(all) {
-            self.rows.push(Row { labels, at: self.at, value });
+            let known = Known { labels: labels.clone(), round };
+            self.known.insert(self.key.clone(), known);
+            self.rows.push(Row { labels, at, value });
         }
     }
 }
