@@ -18,5 +18,3 @@ pub mod tsdb;
 pub mod collect;
 // Floor 5: the HTTP interface.
 pub mod api;
-// Floor 7: the command line.
-pub mod cli;

@@ -56,9 +56,11 @@ pub(super) async fn list_tokens(State(app): State<Arc<App>>) -> Answered {
     let store = Arc::clone(app.engine()?.tsdb.store());
     let stored = blocking(move || tokens::list(&store).map_err(ApiError::internal)).await?;
     let settings = app.settings.load();
-    let of_file = settings.auth.tokens.iter().map(|token| {
-        json!({"name": token.name, "role": token.role, "origin": "file"})
-    });
+    let of_file = settings
+        .auth
+        .tokens
+        .iter()
+        .map(|token| json!({"name": token.name, "role": token.role, "origin": "file"}));
     let of_store = stored.iter().map(|token| {
         json!({
             "name": token.name,
@@ -94,6 +96,15 @@ struct NewBackup {
     path: PathBuf,
 }
 
+/// Ends the note that a backup runs, also when it fails or panics.
+struct Running<'a>(&'a App);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.backup.running.store(false, Ordering::Release);
+    }
+}
+
 /// `POST /api/v1/admin/backup`: copies the database to a new file on the daemon's machine.
 pub(super) async fn start_backup(State(app): State<Arc<App>>, request: Request) -> Answered {
     let wanted: NewBackup = read_json(&app, request).await?;
@@ -111,8 +122,8 @@ pub(super) async fn start_backup(State(app): State<Arc<App>>, request: Request) 
         let progress = |share: f64| {
             progress_of.backup.permille.store((share * 1000.0) as u32, Ordering::Relaxed);
         };
+        let _running = Running(&progress_of);
         let copied = store::backup(&store, &path, &progress);
-        progress_of.backup.running.store(false, Ordering::Release);
         copied.map_err(|error| ApiError::new(ErrorKind::Execution, error.to_string()))
     })
     .await;
@@ -134,18 +145,28 @@ pub(super) async fn backup_progress(State(app): State<Arc<App>>) -> Response<Bod
 /// `GET /api/v1/admin/storage`
 pub(super) async fn storage(State(app): State<Arc<App>>) -> Answered {
     let tsdb = Arc::clone(&app.engine()?.tsdb);
-    let (file_bytes, space) = {
-        let store = Arc::clone(tsdb.store());
-        blocking(move || {
-            Ok((store.file_bytes().map_err(ApiError::internal)?, store.disk_space()))
+    let space = tsdb.store().disk_space();
+    let stats = blocking(move || tsdb.storage_stats().map_err(ApiError::internal)).await?;
+    let levels: Vec<Value> = ["flushed", "hours", "days", "rollups"]
+        .iter()
+        .enumerate()
+        .map(|(place, level)| {
+            json!({
+                "level": level,
+                "segments": stats.segments[place],
+                "samples": stats.samples[place],
+                "bytes": stats.bytes[place],
+            })
         })
-        .await?
-    };
-    let storage = blocking(move || tsdb.storage_stats().map_err(ApiError::internal)).await?;
+        .collect();
     Ok(success(&json!({
-        "file_bytes": file_bytes,
+        "file_bytes": stats.file_bytes,
+        "journal_bytes": stats.journal_bytes,
         "disk_free_bytes": space.map(|(free, _)| free),
         "disk_total_bytes": space.map(|(_, total)| total),
-        "engine": storage,
+        "oldest_ms": stats.from_ms,
+        "newest_ms": stats.until_ms,
+        "damaged_blocks": stats.damaged_blocks,
+        "levels": levels,
     })))
 }

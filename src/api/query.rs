@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Response;
-use axum::body::Body;
 use serde_json::json;
 
 use crate::model::Timestamp;
@@ -260,9 +260,7 @@ fn truncate(value: &mut Value, limit: usize) -> bool {
 fn expected_bytes(value: &Value) -> usize {
     match value {
         Value::Vector(series) => series.len() * 160,
-        Value::Matrix(series) => {
-            series.iter().map(|one| 128 + one.samples.len() * 24).sum()
-        }
+        Value::Matrix(series) => series.iter().map(|one| 128 + one.samples.len() * 24).sum(),
         Value::Scalar(_) | Value::String { .. } => 64,
     }
 }
@@ -335,10 +333,7 @@ mod tests {
     fn answers_have_the_shapes_of_prometheus() {
         let labels = Labels::from_pairs([("__name__", "up"), ("job", "a\"b")]).expect("valid");
         let sample = Sample::new(1_435_781_451_781, 1.0);
-        assert_eq!(
-            written(&Value::Scalar(sample)),
-            r#""scalar","result":[1435781451.781,"1"]"#
-        );
+        assert_eq!(written(&Value::Scalar(sample)), r#""scalar","result":[1435781451.781,"1"]"#);
         assert_eq!(
             written(&Value::String { at: sample.at, text: "x\n".to_owned() }),
             r#""string","result":[1435781451.781,"x\n"]"#

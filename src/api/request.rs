@@ -1,8 +1,8 @@
 //! Takes requests apart for handlers.
 
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
-use axum::body::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::body::read_body;
@@ -38,7 +38,10 @@ pub(super) async fn read_json<T: DeserializeOwned>(
 }
 
 /// A large body as it arrived, within the limits.
-pub(super) async fn read_large(app: &App, request: Request) -> Result<(HeaderMap, Bytes), ApiError> {
+pub(super) async fn read_large(
+    app: &App,
+    request: Request,
+) -> Result<(HeaderMap, Bytes), ApiError> {
     let (parts, body) = request.into_parts();
     let settings = app.settings.load();
     let (bytes_max, timeout) =

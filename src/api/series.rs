@@ -7,16 +7,15 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::model::{Matcher, Timestamp};
 use crate::promql::parse_selector;
 
+use super::ApiError;
 use super::json::{Remarks, close_success, open_success, push_labels, success, success_with};
 use super::params::Params;
 use super::request::{blocking, read_params};
 use super::state::App;
-use super::{ApiError, ErrorKind};
 
 type Answered = Result<Response<Body>, ApiError>;
 
@@ -33,8 +32,8 @@ impl Scope {
         let lists = params
             .all("match[]")
             .map(|text| {
-                let matchers = parse_selector(text)
-                    .map_err(|error| ApiError::parameter("match[]", error))?;
+                let matchers =
+                    parse_selector(text).map_err(|error| ApiError::parameter("match[]", error))?;
                 if matchers.iter().all(|matcher| matcher.matches("")) {
                     return Err(ApiError::parameter(
                         "match[]",
@@ -49,12 +48,7 @@ impl Scope {
         if end < start {
             return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
         }
-        Ok(Scope {
-            lists,
-            start_ms: start.millis(),
-            end_ms: end.millis(),
-            limit: params.limit()?,
-        })
+        Ok(Scope { lists, start_ms: start.millis(), end_ms: end.millis(), limit: params.limit()? })
     }
 }
 
@@ -189,22 +183,6 @@ pub(super) async fn metadata(State(app): State<Arc<App>>, request: Request) -> A
         })
         .collect();
     Ok(success(&chosen))
-}
-
-/// `/api/v1/targets`
-pub(super) async fn targets(State(app): State<Arc<App>>, request: Request) -> Answered {
-    let params = read_params(&app, request).await?;
-    let state = params.get("state").unwrap_or("any");
-    if !["any", "active", "dropped"].contains(&state) {
-        return Err(ApiError::new(
-            ErrorKind::BadData,
-            format!("invalid parameter \"state\": {state:?}; use any, active or dropped"),
-        ));
-    }
-    let all = app.engine()?.targets.status();
-    let active = if state == "dropped" { json!([]) } else { json!(all.active) };
-    let dropped = if state == "active" { json!([]) } else { json!(all.dropped) };
-    Ok(success(&json!({"activeTargets": active, "droppedTargets": dropped})))
 }
 
 #[cfg(test)]

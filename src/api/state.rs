@@ -8,9 +8,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::collect::Targets;
 use crate::config::Settings;
-use crate::engine::Pipeline;
 use crate::model::Timestamp;
 use crate::telemetry::Telemetry;
 use crate::tsdb::Tsdb;
@@ -25,10 +23,6 @@ use super::{ApiError, ErrorKind};
 pub struct Engine {
     /// Reads.
     pub tsdb: Arc<Tsdb>,
-    /// Writes.
-    pub pipeline: Pipeline,
-    /// What is scraped, and how it fares.
-    pub targets: Targets,
 }
 
 /// How far the daemon has come.

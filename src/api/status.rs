@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Response, header};
+use axum::http::{HeaderValue, Response, header};
 use serde_json::{Map, Value, json};
 
+use crate::collect::own::exposition;
 use crate::decode::exposition::Format;
-use crate::telemetry::TextSink;
 
 use super::ApiError;
 use super::json::success;
-use super::request::{blocking, header_text};
+use super::request::blocking;
 use super::state::{App, Phase};
 
 type Answered = Result<Response<Body>, ApiError>;
@@ -114,12 +114,9 @@ pub(super) async fn flags(State(app): State<Arc<App>>) -> Response<Body> {
 }
 
 /// `/metrics`
-pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
-    let mut sink = TextSink::default();
-    app.telemetry.render(&mut sink);
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
     // The text format is what every scraper reads; OpenMetrics would add nothing that we have.
-    let _ = header_text(&headers, &header::ACCEPT);
-    text(Format::Text.content_type(), sink.into_text())
+    text(Format::Text.content_type(), exposition(&app.telemetry))
 }
 
 /// `/`: where to look.
@@ -161,16 +158,16 @@ pub(super) async fn tsdb(State(app): State<Arc<App>>) -> Answered {
     };
     Ok(success(&json!({
         "headStats": {
-            "numSeries": stats.series,
-            "numLabelPairs": stats.label_pairs,
-            "chunkCount": stats.head_series,
-            "minTime": stats.min_ms,
-            "maxTime": stats.max_ms,
+            "numSeries": stats.index.series,
+            "numLabelPairs": stats.index.label_pairs,
+            "chunkCount": stats.head_samples,
+            "minTime": stats.head_bounds.map(|(from, _)| from),
+            "maxTime": stats.head_bounds.map(|(_, until)| until),
         },
-        "seriesCountByMetricName": list(&stats.series_by_metric),
-        "labelValueCountByLabelName": list(&stats.values_by_label),
+        "seriesCountByMetricName": list(&stats.index.series_by_metric),
+        "labelValueCountByLabelName": list(&stats.index.values_by_label),
         "memoryInBytesByLabelName": [],
-        "seriesCountByLabelValuePair": list(&stats.series_by_pair),
+        "seriesCountByLabelValuePair": list(&stats.index.series_by_pair),
     })))
 }
 
