@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod error;
 mod guard;
+mod ingest;
 mod json;
 mod listen;
 mod params;

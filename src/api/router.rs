@@ -14,7 +14,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use super::state::App;
-use super::{ApiError, ErrorKind, admin, guard, query, series, status};
+use super::{ApiError, ErrorKind, admin, guard, ingest, query, series, status};
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
 const COMPRESS_FROM_BYTES: u16 = 4096;
@@ -27,6 +27,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/-/ready", get(status::ready))
         .route("/-/reload", post(status::reload).put(status::reload))
         .route("/metrics", get(status::metrics))
+        .route("/api/v1/write", post(ingest::remote_write))
+        .route("/api/v1/samples", post(ingest::samples))
+        .route("/api/v1/import/prometheus", post(ingest::import))
         .route("/api/v1/query", get(query::instant).post(query::instant))
         .route("/api/v1/query_range", get(query::range).post(query::range))
         .route("/api/v1/format_query", get(query::format).post(query::format))

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::engine::Pipeline;
 use crate::model::Timestamp;
 use crate::telemetry::Telemetry;
 use crate::tsdb::Tsdb;
@@ -23,6 +24,8 @@ use super::{ApiError, ErrorKind};
 pub struct Engine {
     /// Reads.
     pub tsdb: Arc<Tsdb>,
+    /// Writes.
+    pub pipeline: Pipeline,
 }
 
 /// How far the daemon has come.

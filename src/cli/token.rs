@@ -1,17 +1,15 @@
 //! `vedette token`: in the database itself, or through the daemon that holds it.
 
-use std::sync::Arc;
-
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::api::tokens;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Role;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 use super::client::{Client, encode};
-use super::storage::{DatabaseArgs, open};
+use super::storage::{DatabaseArgs, Opened, open};
 use super::{Outcome, Remote, block_on};
 
 /// The subcommands of `token`.
@@ -66,11 +64,10 @@ pub(super) struct RevokeArgs {
 
 impl Place {
     /// The database, or `None` while a daemon holds it.
-    fn store(&self) -> anyhow::Result<Option<Arc<Store>>> {
-        match open(&self.database) {
-            Ok(store) => Ok(Some(store)),
-            Err(error) if matches!(error.downcast_ref(), Some(StoreError::InUse)) => Ok(None),
-            Err(error) => Err(error),
+    fn store(&self) -> anyhow::Result<Option<Box<Store>>> {
+        match open(&self.database)? {
+            Opened::Ours(store) => Ok(Some(store)),
+            Opened::Held => Ok(None),
         }
     }
 }
