@@ -10,5 +10,10 @@ pub mod clock;
 pub mod config;
 pub mod promql;
 pub mod store;
-// Floor 3: ways in and the engine.
+pub mod telemetry;
+// Floor 3: wire formats and the time-series engine.
+pub mod decode;
 pub mod tsdb;
+// Floor 4: what looks, and the door that everything is written through.
+pub mod collect;
+pub mod engine;

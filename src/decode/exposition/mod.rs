@@ -1,0 +1,16 @@
+//! The text formats that exporters speak: Prometheus text 0.0.4 and OpenMetrics 1.0.
+//!
+//! Owns: reading an exposition line by line, choosing the format by content type, and the form
+//! in which bucket bounds are written. Never: label rules of a scrape (relabelling lives in
+//! `collect`), or time other than what the text says. Start reading at [`Parser`].
+
+mod labels;
+mod negotiate;
+mod parser;
+
+pub use labels::format_bound;
+pub use negotiate::{ACCEPT, Format};
+pub use parser::{ExpositionError, Item, Parser, SampleLine};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! What vedette counts about itself.
+//!
+//! Owns: the counters, gauges and histograms that every higher room may bump, their names and
+//! help texts, and their two renderings (text exposition and rows). Never: reading the operating
+//! system (`collect::own` does), a registry, or anything global: the daemon makes one
+//! [`Telemetry`] and hands it down. Start reading at [`Telemetry`].
+
+mod instruments;
+mod render;
+
+use std::sync::atomic::Ordering;
+
+pub use instruments::{Counter, DurationHistogram, Gauge, LabeledCounter};
+pub use render::{Collected, RowSink, Sink, TextSink};
+
+use crate::model::MetricType;
+
+/// By which way a sample came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Remote write 1.0.
+    RemoteWrite1,
+    /// Remote write 2.0.
+    RemoteWrite2,
+    /// Our own JSON.
+    Json,
+    /// An exposition that somebody posted.
+    Import,
+    /// A scraped target.
+    Scrape,
+    /// The host collector.
+    Host,
+    /// These metrics.
+    Own,
+}
+
+impl Way {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Way; 7] = [
+        Way::RemoteWrite1,
+        Way::RemoteWrite2,
+        Way::Json,
+        Way::Import,
+        Way::Scrape,
+        Way::Host,
+        Way::Own,
+    ];
+
+    /// The value of the label `way`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Way::RemoteWrite1 => "remote_write_1",
+            Way::RemoteWrite2 => "remote_write_2",
+            Way::Json => "json",
+            Way::Import => "import",
+            Way::Scrape => "scrape",
+            Way::Host => "host",
+            Way::Own => "own",
+        }
+    }
+}
+
+/// Upper bounds in seconds: a commit takes 0.1 ms on a quiet disk and seconds on a drowning one.
+const COMMIT_BOUNDS_S: &[f64] =
+    &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// Upper bounds in seconds, up to the usual query timeout.
+const QUERY_BOUNDS_S: &[f64] =
+    &[0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 120.0];
+
+/// All that is counted. Every field may be bumped from any thread at any time.
+#[derive(Debug)]
+pub struct Telemetry {
+    ingested: [Counter; Way::ALL.len()],
+    /// Samples refused, by `reason` (`decode::admit::Reason::code`).
+    pub refused: LabeledCounter<1>,
+    /// Native histograms that senders offered and that were not taken.
+    pub histograms_skipped: Counter,
+    /// Exemplars that senders offered and that were not taken.
+    pub exemplars_skipped: Counter,
+    /// How long commits took, the sync included.
+    pub commit_duration: DurationHistogram,
+    /// Commits that failed as a whole.
+    pub commit_failures: Counter,
+    /// Bytes written to the journal.
+    pub journal_bytes: Counter,
+    /// Samples that wait for the writer.
+    pub queue_samples: Gauge,
+    /// Series in the head.
+    pub series: Gauge,
+    /// Flushes of the head into blocks.
+    pub flushes: Counter,
+    /// Merges of blocks.
+    pub merges: Counter,
+    /// Flushes and merges that failed and will be tried again.
+    pub maintenance_failures: Counter,
+    /// The size of the database file in bytes.
+    pub storage_bytes: Gauge,
+    /// Free bytes on the file system of the database.
+    pub storage_free_bytes: Gauge,
+    /// How long queries took.
+    pub query_duration: DurationHistogram,
+    /// Queries that failed, by `type` (`timeout`, `canceled`, `execution`, `bad_data`).
+    pub query_failures: LabeledCounter<1>,
+    /// Queries under way.
+    pub queries_running: Gauge,
+    /// Scrapes, by `outcome` (`success`, `failure`).
+    pub scrapes: LabeledCounter<1>,
+    /// HTTP requests, by `handler` and `code`.
+    pub http_requests: LabeledCounter<2>,
+    /// Loads of the configuration, by `outcome` (`success`, `failure`).
+    pub config_reloads: LabeledCounter<1>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Telemetry {
+    /// Everything at zero.
+    pub fn new() -> Self {
+        Telemetry {
+            ingested: Default::default(),
+            refused: LabeledCounter::new(["reason"]),
+            histograms_skipped: Counter::default(),
+            exemplars_skipped: Counter::default(),
+            commit_duration: DurationHistogram::new(COMMIT_BOUNDS_S),
+            commit_failures: Counter::default(),
+            journal_bytes: Counter::default(),
+            queue_samples: Gauge::default(),
+            series: Gauge::default(),
+            flushes: Counter::default(),
+            merges: Counter::default(),
+            maintenance_failures: Counter::default(),
+            storage_bytes: Gauge::default(),
+            storage_free_bytes: Gauge::default(),
+            query_duration: DurationHistogram::new(QUERY_BOUNDS_S),
+            query_failures: LabeledCounter::new(["type"]),
+            queries_running: Gauge::default(),
+            scrapes: LabeledCounter::new(["outcome"]),
+            http_requests: LabeledCounter::new(["handler", "code"]),
+            config_reloads: LabeledCounter::new(["outcome"]),
+        }
+    }
+
+    /// Samples that were taken in by this way.
+    pub fn ingested(&self, way: Way) -> &Counter {
+        &self.ingested[way as usize]
+    }
+
+    /// Writes everything to a sink, in a fixed order.
+    pub fn render(&self, sink: &mut dyn Sink) {
+        use MetricType::{Counter as C, Gauge as G};
+        let version = env!("CARGO_PKG_VERSION");
+        sink.family("vedette_build_info", G, "Constant 1, with the version as a label.");
+        sink.point("", &[("version", version)], 1.0);
+
+        sink.family("vedette_samples_ingested_total", C, "Samples taken in, by the way they came.");
+        for way in Way::ALL {
+            let count = self.ingested(way).get();
+            sink.point("", &[("way", way.as_str())], count as f64);
+        }
+        let labeled = [
+            ("vedette_samples_refused_total", &self.refused, "Samples refused, by reason."),
+            (
+                "vedette_query_failures_total",
+                &self.query_failures,
+                "Queries failed, by error type.",
+            ),
+            ("vedette_scrapes_total", &self.scrapes, "Scrapes, by outcome."),
+            ("vedette_config_reloads_total", &self.config_reloads, "Reloads, by outcome."),
+        ];
+        for (name, family, help) in labeled {
+            sink.family(name, C, help);
+            family.points(sink);
+        }
+        sink.family("vedette_http_requests_total", C, "HTTP requests, by handler and status code.");
+        self.http_requests.points(sink);
+
+        let counters = [
+            (
+                "vedette_native_histograms_skipped_total",
+                &self.histograms_skipped,
+                "Native histograms offered by senders and not stored.",
+            ),
+            (
+                "vedette_exemplars_skipped_total",
+                &self.exemplars_skipped,
+                "Exemplars offered by senders and not stored.",
+            ),
+            ("vedette_commit_failures_total", &self.commit_failures, "Commits that failed."),
+            ("vedette_journal_bytes_total", &self.journal_bytes, "Bytes written to the journal."),
+            ("vedette_flushes_total", &self.flushes, "Flushes of the head into blocks."),
+            ("vedette_merges_total", &self.merges, "Merges of blocks into larger ones."),
+            (
+                "vedette_maintenance_failures_total",
+                &self.maintenance_failures,
+                "Flushes and merges that failed.",
+            ),
+        ];
+        for (name, counter, help) in counters {
+            sink.family(name, C, help);
+            sink.point("", &[], counter.get() as f64);
+        }
+        let gauges = [
+            ("vedette_queue_samples", &self.queue_samples, "Samples that wait for the writer."),
+            ("vedette_series", &self.series, "Series in the head."),
+            ("vedette_storage_bytes", &self.storage_bytes, "Size of the database file."),
+            (
+                "vedette_storage_free_bytes",
+                &self.storage_free_bytes,
+                "Free space on the file system of the database.",
+            ),
+            ("vedette_queries_running", &self.queries_running, "Queries under way."),
+        ];
+        for (name, gauge, help) in gauges {
+            sink.family(name, G, help);
+            sink.point("", &[], gauge.get() as f64);
+        }
+        let histograms = [
+            (
+                "vedette_commit_duration_seconds",
+                &self.commit_duration,
+                "How long commits took, the sync included.",
+            ),
+            ("vedette_query_duration_seconds", &self.query_duration, "How long queries took."),
+        ];
+        for (name, histogram, help) in histograms {
+            sink.family(name, MetricType::Histogram, help);
+            histogram.points(sink);
+        }
+    }
+}
+
+/// The ordering of every access here: the numbers stand for themselves and guard nothing.
+const RELAXED: Ordering = Ordering::Relaxed;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{Labels, Timestamp};
+
+    #[test]
+    fn ways_stand_in_the_order_of_their_numbers() {
+        for (place, way) in Way::ALL.into_iter().enumerate() {
+            assert_eq!(way as usize, place);
+        }
+    }
+
+    #[test]
+    fn everything_counted_is_rendered_as_text() {
+        let telemetry = Telemetry::new();
+        telemetry.ingested(Way::Json).add(3);
+        telemetry.refused.add(["too \"old\"\\"], 2);
+        telemetry.http_requests.add(["query", "200"], 1);
+        telemetry.queue_samples.set(-4);
+        telemetry.commit_duration.observe(Duration::from_micros(700));
+        telemetry.commit_duration.observe(Duration::from_secs(9));
+        let mut sink = TextSink::default();
+        telemetry.render(&mut sink);
+        let text = sink.into_text();
+        for line in [
+            "# TYPE vedette_samples_ingested_total counter\n",
+            "vedette_samples_ingested_total{way=\"json\"} 3\n",
+            "vedette_samples_refused_total{reason=\"too \\\"old\\\"\\\\\"} 2\n",
+            "vedette_http_requests_total{handler=\"query\",code=\"200\"} 1\n",
+            "vedette_queue_samples -4\n",
+            "vedette_commit_duration_seconds_bucket{le=\"0.0005\"} 0\n",
+            "vedette_commit_duration_seconds_bucket{le=\"0.001\"} 1\n",
+            "vedette_commit_duration_seconds_bucket{le=\"5.0\"} 1\n",
+            "vedette_commit_duration_seconds_bucket{le=\"+Inf\"} 2\n",
+            "vedette_commit_duration_seconds_sum 9.0007\n",
+            "vedette_commit_duration_seconds_count 2\n",
+        ] {
+            assert!(text.contains(line), "{line:?} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn rows_are_the_same_numbers_with_the_labels_of_the_collector() {
+        let telemetry = Telemetry::new();
+        telemetry.ingested(Way::Host).add(7);
+        let at = Timestamp::from_millis(5);
+        let mut sink = RowSink::new(&[("job", "vedette"), ("instance", "here")]);
+        sink.begin(at);
+        telemetry.render(&mut sink);
+        let Collected { rows, metadata } = sink.finish();
+        let expected = Labels::from_pairs([
+            ("__name__", "vedette_samples_ingested_total"),
+            ("instance", "here"),
+            ("job", "vedette"),
+            ("way", "host"),
+        ])
+        .expect("valid");
+        let row = rows.iter().find(|row| row.labels == expected).expect("one of them");
+        assert_eq!((row.value, row.at), (7.0, at));
+        assert!(
+            metadata.iter().any(|(name, facts)| {
+                name == "vedette_series" && facts.kind == MetricType::Gauge
+            })
+        );
+    }
+
+    #[test]
+    fn a_point_that_is_missing_in_a_round_is_ended_once() {
+        let mut sink = RowSink::new(&[]);
+        let mut round = |millis, points: &[&str]| {
+            sink.begin(Timestamp::from_millis(millis));
+            sink.family("disk", MetricType::Gauge, "Disks.");
+            for device in points {
+                sink.point("", &[("device", device)], 1.0);
+            }
+            let collected = sink.finish();
+            let rows: Vec<(String, bool)> = collected
+                .rows
+                .iter()
+                .map(|row| {
+                    assert_eq!(row.at.millis(), millis);
+                    (row.labels.to_string(), crate::model::is_stale_nan(row.value))
+                })
+                .collect();
+            (rows, collected.metadata.len())
+        };
+        let (a, b) = ("disk{device=\"a\"}".to_owned(), "disk{device=\"b\"}".to_owned());
+        assert_eq!(round(1, &["a", "b"]), (vec![(a.clone(), false), (b.clone(), false)], 1));
+        assert_eq!(round(2, &["b", "b"]), (vec![(b.clone(), false), (a.clone(), true)], 0));
+        assert_eq!(round(3, &["b"]), (vec![(b.clone(), false)], 0));
+        assert_eq!(round(4, &[]), (vec![(b, true)], 0));
+    }
+
+    #[test]
+    fn a_labeled_counter_keeps_a_bounded_number_of_children() {
+        let counter = LabeledCounter::new(["code"]);
+        for n in 0..2000 {
+            counter.add([&n.to_string()], 1);
+        }
+        assert_eq!(counter.children(), 513);
+        assert_eq!(counter.get(["other"]), 2000 - 512);
+    }
+}
