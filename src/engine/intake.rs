@@ -1,9 +1,9 @@
 //! From requests to batches: each sample is admitted or refused, each series looked up.
 
 use crate::config::Limits;
+use crate::decode::WireError;
 use crate::decode::admit::{Reason, Refusals, TimeBounds, admit_labels};
 use crate::decode::remote_write::{LabelKey, MetadataEntry, SampleIter, v1, v2};
-use crate::decode::wire::WireError;
 use crate::model::{Labels, Metadata, Row};
 use crate::tsdb::{Batch, BatchBuilder, BatchSeries, SeriesKey};
 
