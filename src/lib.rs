@@ -16,5 +16,10 @@ pub mod decode;
 pub mod tsdb;
 // Floor 4: what measures, and the one way in.
 pub mod collect;
+pub mod engine;
 // Floor 5: the HTTP interface.
 pub mod api;
+// Floor 6: the running daemon.
+pub mod daemon;
+// Floor 7: the command line.
+pub mod cli;

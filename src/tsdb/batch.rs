@@ -49,6 +49,8 @@ pub struct BatchBuilder<'t> {
     hasher: SeriesHasher,
     batch: Batch,
     new_by_labels: HashMap<Labels, u32>,
+    /// Series that the store has without this batch.
+    series_before: usize,
 }
 
 impl<'t> BatchBuilder<'t> {
@@ -60,6 +62,7 @@ impl<'t> BatchBuilder<'t> {
             // Under the lock on the keys: no series is removed while it is held.
             batch: Batch { removals: tsdb.removals(), ..Batch::default() },
             new_by_labels: HashMap::new(),
+            series_before: tsdb.series_count() as usize,
         }
     }
 
@@ -95,9 +98,25 @@ impl<'t> BatchBuilder<'t> {
         BatchSeries(place | NEW_SERIES)
     }
 
-    /// How many series may still be added before the store has `limit`.
-    pub fn room_for_series(&self, limit: usize) -> usize {
-        limit.saturating_sub(self.tsdb.series_count() as usize + self.batch.new.len())
+    /// Like [`BatchBuilder::series`], but `None` where the series is new and the store has
+    /// `max` already.
+    pub fn series_within(
+        &mut self,
+        labels: &Labels,
+        key: Option<SeriesKey>,
+        max: usize,
+    ) -> Option<BatchSeries> {
+        let new_before = self.batch.new.len();
+        let series = self.series(labels, key);
+        if self.batch.new.len() == new_before {
+            return Some(series);
+        }
+        if self.series_before + self.batch.new.len() <= max {
+            return Some(series);
+        }
+        self.batch.new.pop();
+        self.new_by_labels.remove(labels);
+        None
     }
 
     /// Adds a sample.
