@@ -9,8 +9,11 @@ pub mod model;
 pub mod clock;
 pub mod config;
 pub mod promql;
+pub mod store;
 pub mod telemetry;
-// Floor 3: wire formats and engines.
+// Floor 3: wire formats and the time-series engine.
 pub mod decode;
 // Floor 4: what goes out and looks.
 pub mod collect;
+// Floor 5: the HTTP interface.
+pub mod api;

@@ -1,0 +1,142 @@
+//! The medium: where the bytes of the database are.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::StorageBackend;
+
+/// The name of the database inside the data directory.
+pub const DATABASE_FILE: &str = "vedette.redb";
+
+/// Gives redb access to the bytes: a file, or the simulated disk of the tests.
+pub trait Medium: Send + Sync {
+    /// A fresh view of the bytes for one redb handle.
+    fn backend(&self) -> io::Result<Box<dyn StorageBackend>>;
+
+    /// Where the bytes are, for people.
+    fn place(&self) -> String;
+
+    /// How many bytes there are.
+    fn file_bytes(&self) -> io::Result<u64>;
+
+    /// Free and total bytes of the file system, where that is known.
+    fn disk_space(&self) -> Option<(u64, u64)>;
+}
+
+/// One file, locked against other processes for as long as this value lives. The lock belongs
+/// to the medium and not to the redb handle, so that a handle can be replaced without ever
+/// letting another process in between.
+pub struct DiskMedium {
+    file: Arc<File>,
+    path: PathBuf,
+}
+
+impl DiskMedium {
+    /// Opens or creates the database file `path` and its directory, and locks it.
+    pub fn open(path: &Path) -> io::Result<DiskMedium> {
+        if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+            std::fs::create_dir_all(directory)?;
+        }
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(DiskMedium { file: Arc::new(file), path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another process holds it; stop that process or use another data directory",
+            )),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Medium for DiskMedium {
+    fn backend(&self) -> io::Result<Box<dyn StorageBackend>> {
+        Ok(Box::new(DiskBackend(Arc::clone(&self.file))))
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn file_bytes(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn disk_space(&self) -> Option<(u64, u64)> {
+        let stat = rustix::fs::fstatvfs(&self.file).ok()?;
+        Some((
+            stat.f_bavail.saturating_mul(stat.f_frsize),
+            stat.f_blocks.saturating_mul(stat.f_frsize),
+        ))
+    }
+}
+
+struct DiskBackend(Arc<File>);
+
+impl fmt::Debug for DiskBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DiskBackend")
+    }
+}
+
+impl StorageBackend for DiskBackend {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(out, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(data, offset)
+    }
+}
+
+/// Lets redb take a backend that is chosen at run time.
+#[derive(Debug)]
+pub(super) struct AnyBackend(pub(super) Box<dyn StorageBackend>);
+
+impl StorageBackend for AnyBackend {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+}

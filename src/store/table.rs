@@ -1,0 +1,88 @@
+//! Every table of the file. All have byte keys that sort by their parts, and sealed values.
+
+use redb::TableDefinition;
+
+use super::{Store, StoreError};
+
+/// A table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Name → small facts about the file itself.
+    Meta,
+    /// (generation u32, sequence u64) → the samples and new series of a group of writes.
+    Journal,
+    /// First series id u32 → the label sets of up to 1000 series.
+    Series,
+    /// Segment id u32 → what the segment covers.
+    Segments,
+    /// (segment u32, first series u32, part u32) → packed samples.
+    Blocks,
+    /// Day (days since 1970, i64) → the ids of the series that have samples in that day.
+    Activity,
+    /// Metric family name → type, unit and help.
+    Metadata,
+    /// (kind u8, name) → anything that a person defined; see `records`.
+    Records,
+}
+
+pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+impl Table {
+    /// All of them.
+    pub const ALL: [Table; 8] = [
+        Table::Meta,
+        Table::Journal,
+        Table::Series,
+        Table::Segments,
+        Table::Blocks,
+        Table::Activity,
+        Table::Metadata,
+        Table::Records,
+    ];
+
+    /// The name inside the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Table::Meta => "meta",
+            Table::Journal => "journal",
+            Table::Series => "series",
+            Table::Segments => "segments",
+            Table::Blocks => "blocks",
+            Table::Activity => "activity",
+            Table::Metadata => "metadata",
+            Table::Records => "records",
+        }
+    }
+
+    /// The number in seals. Never changed and never reused.
+    pub const fn code(self) -> u8 {
+        match self {
+            Table::Meta => 1,
+            Table::Journal => 2,
+            Table::Series => 3,
+            Table::Segments => 4,
+            Table::Blocks => 5,
+            Table::Activity => 6,
+            Table::Metadata => 7,
+            Table::Records => 8,
+        }
+    }
+
+    /// The table with this number.
+    pub fn from_code(code: u8) -> Option<Table> {
+        Table::ALL.into_iter().find(|table| table.code() == code)
+    }
+
+    pub(super) const fn definition(self) -> Definition {
+        TableDefinition::new(self.name())
+    }
+}
+
+/// Creates the tables that are missing, so that readers need not expect their absence.
+pub(super) fn create_all(store: &Store) -> Result<(), StoreError> {
+    let existing = store.read()?.table_names()?;
+    if Table::ALL.iter().all(|table| existing.iter().any(|name| name == table.name())) {
+        return Ok(());
+    }
+    store.write(false, |txn| Table::ALL.into_iter().try_for_each(|table| txn.create(table)))
+}
