@@ -7,5 +7,6 @@
 
 pub mod host;
 pub mod own;
+pub mod relabel;
 
 pub use crate::telemetry::Collected;

@@ -14,6 +14,7 @@ mod load;
 mod overlay;
 mod place;
 mod query;
+mod scrape;
 mod server;
 mod storage;
 mod units;
@@ -25,6 +26,10 @@ pub use collect::{Collect, Collector};
 pub use limits::Limits;
 pub use load::{ConfigError, Flags, Inputs};
 pub use query::Query;
+pub use scrape::{
+    Authorization, BasicAuth, FileSdConfig, RelabelAction, RelabelConfig, ScrapeConfig,
+    StaticConfig, TlsClient,
+};
 pub use server::{Log, LogFormat, Server, Tls};
 pub use storage::{Retention, Storage};
 pub use units::{ByteSize, Period};
