@@ -48,7 +48,6 @@ impl Grid {
     pub(in crate::promql) fn at(self, step: usize) -> i64 {
         self.start.saturating_add(self.step.saturating_mul(step as i64))
     }
-
 }
 
 /// The times at which a selector looks, one per step of a grid: moved by its offset, or fixed.
