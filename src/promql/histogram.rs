@@ -1,5 +1,7 @@
 //! Classic histograms: series per bucket, told apart by the label `le`.
 
+use std::cmp::Ordering;
+
 use hashbrown::HashMap;
 
 use super::eval::{
@@ -159,7 +161,10 @@ fn bucket_quantile(q: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) {
     }
     let rank = q * last.count;
     // The search of Go: the first of all but the last bucket that reaches the rank.
-    let place = buckets[..buckets.len() - 1].partition_point(|b| !(b.count >= rank));
+    let place = buckets[..buckets.len() - 1].partition_point(|b| {
+        // NaN reaches no rank.
+        b.count.partial_cmp(&rank).is_none_or(Ordering::is_lt)
+    });
     if place == buckets.len() - 1 {
         return (before_last.bound, forced);
     }

@@ -11,6 +11,7 @@ mod eval;
 mod functions;
 mod histogram;
 mod lexer;
+mod operators;
 mod parser;
 mod print;
 mod signature;
@@ -18,6 +19,7 @@ mod source;
 mod span;
 mod token;
 mod typecheck;
+mod unquote;
 
 pub use answer::{Answer, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
 pub use ast::{
