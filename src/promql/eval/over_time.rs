@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_mean_survives_an_overflowing_sum() {
-        assert_eq!(average(&[f64::MAX, f64::MAX, f64::MAX]), f64::MAX);
+        let mean = average(&[f64::MAX, f64::MAX, f64::MAX]);
+        assert!((mean / f64::MAX - 1.0).abs() < 1e-15, "{mean}");
         assert_eq!(average(&[1.0, 2.0, 6.0]), 3.0);
         assert_eq!(average(&[f64::INFINITY, 1.0]), f64::INFINITY);
         assert!(average(&[f64::INFINITY, f64::NEG_INFINITY]).is_nan());
