@@ -6,9 +6,9 @@ use super::super::ast::{
     Subquery,
 };
 use super::super::functions;
-use super::super::lexer::unquote;
 use super::super::span::Span;
 use super::super::token::{Token, TokenKind, quote};
+use super::super::unquote::unquote;
 use super::{NESTING_MAX, Parsed, Parser, Result};
 
 impl Parser<'_> {
