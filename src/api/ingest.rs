@@ -246,10 +246,7 @@ async fn answer(pipeline: &Pipeline, way: Way, intake: Intake) -> Answered {
     if written.refusals.is_empty() {
         return Ok(success(&json!({"written": written.samples})));
     }
-    Err(ApiError::bad_data(format!(
-        "{} samples written; {}",
-        written.samples, written.refusals
-    )))
+    Err(ApiError::bad_data(format!("{} samples written; {}", written.samples, written.refusals)))
 }
 
 /// What stands in an exposition.
@@ -319,6 +316,9 @@ mod tests {
 
     #[test]
     fn a_refused_version_is_415() {
-        assert_eq!(version_of("text/plain").expect_err("refused").kind, ErrorKind::UnsupportedMedia);
+        assert_eq!(
+            version_of("text/plain").expect_err("refused").kind,
+            ErrorKind::UnsupportedMedia
+        );
     }
 }

@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use crate::clock::ManualClock;
-use crate::config::{AuthMode, FileToken, Role, Settings, TokenHash};
+use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
+use crate::engine::{Pipeline, Policy};
 use crate::model::{Labels, Timestamp};
 use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
-use crate::tsdb::{Tsdb, TsdbOptions};
+use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
 use super::router;
 use super::state::{App, Engine};
@@ -48,7 +49,19 @@ fn serve(settings: Settings) -> Served {
     }
     let batch = builder.finish();
     tsdb.write(&[batch]).expect("written");
-    app.ready(Engine { tsdb: Arc::new(tsdb) }).expect("ready");
+    let tsdb = Arc::new(tsdb);
+    let pipeline = Pipeline::new(
+        Arc::clone(&tsdb),
+        Arc::clone(&app.clock),
+        Arc::clone(&app.telemetry),
+        Policy {
+            limits: Limits::default(),
+            retention: Retention::default(),
+            free_bytes_min: Some(0),
+        },
+    )
+    .expect("started");
+    app.ready(Engine { tsdb, pipeline }).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }
 
@@ -232,4 +245,127 @@ async fn a_backup_is_a_database_of_its_own() {
     assert_eq!(tsdb.series_count(), 3);
     let (status, again) = send(&served, Method::POST, "/api/v1/admin/backup", &body).await;
     assert_eq!(status, 422, "{again}");
+}
+
+#[tokio::test]
+async fn json_samples_are_readable_as_soon_as_they_are_acknowledged() {
+    let served = serve(Settings::default());
+    let body = r#"{"samples":[{"name":"queue_depth","value":42,"labels":{"job":"orders"},"type":"gauge","at":"2026-01-01T00:00:00Z"}]}"#;
+    let (status, answer) = send(&served, Method::POST, "/api/v1/samples", body).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["data"]["written"], 1);
+    let (_, read) = get(&served, "/api/v1/query?query=queue_depth").await;
+    assert_eq!(read["data"]["result"][0]["value"][1], "42");
+    let (_, metadata) = get(&served, "/api/v1/metadata?metric=queue_depth").await;
+    assert_eq!(metadata["data"]["queue_depth"][0]["type"], "gauge");
+}
+
+#[tokio::test]
+async fn a_batch_with_bad_samples_keeps_the_good_ones_and_names_the_bad() {
+    let served = serve(Settings::default());
+    let body = r#"{"samples":[{"name":"good","value":1},{"name":"bad","value":1,"at":"1999-01-01T00:00:00Z"}]}"#;
+    let (status, answer) = send(&served, Method::POST, "/api/v1/samples", body).await;
+    assert_eq!(status, 400);
+    let error = answer["error"].as_str().expect("a text");
+    assert!(error.contains("1 samples written") && error.contains("bad"), "{error}");
+    let (_, read) = get(&served, "/api/v1/query?query=good").await;
+    assert_eq!(read["data"]["result"][0]["value"][1], "1");
+}
+
+#[tokio::test]
+async fn an_exposition_is_imported_with_its_metadata() {
+    let served = serve(Settings::default());
+    let body = "# HELP jobs_total Jobs done.\n# TYPE jobs_total counter\njobs_total{a=\"1\"} 3\n";
+    let (status, answer) = send(&served, Method::POST, "/api/v1/import/prometheus", body).await;
+    assert_eq!((status.as_u16(), &answer["data"]["written"]), (200, &Value::from(1)));
+    let (_, read) = get(&served, "/api/v1/query?query=jobs_total").await;
+    assert_eq!(read["data"]["result"][0]["metric"]["a"], "1");
+    let (_, metadata) = get(&served, "/api/v1/metadata?metric=jobs_total").await;
+    assert_eq!(metadata["data"]["jobs_total"][0]["help"], "Jobs done.");
+    let (status, _) = send(&served, Method::POST, "/api/v1/import/prometheus", "a{\n").await;
+    assert_eq!(status, 400);
+}
+
+/// A remote write 1.0 request of one sample, put together by hand from the definition of
+/// `prometheus.WriteRequest` (`prompb/remote.proto`, `prompb/types.proto`).
+fn write_request(name: &str, value: f64, at_ms: i64) -> Vec<u8> {
+    fn field(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+        out.push(tag);
+        out.push(u8::try_from(bytes.len()).expect("short"));
+        out.extend_from_slice(bytes);
+    }
+    let mut label = Vec::new();
+    field(&mut label, 0x0a, b"__name__");
+    field(&mut label, 0x12, name.as_bytes());
+    let mut sample = vec![0x09];
+    sample.extend_from_slice(&value.to_le_bytes());
+    sample.push(0x10);
+    let mut rest = at_ms.cast_unsigned();
+    while rest >= 0x80 {
+        sample.push((rest as u8) | 0x80);
+        rest >>= 7;
+    }
+    sample.push(rest as u8);
+    let mut series = Vec::new();
+    field(&mut series, 0x0a, &label);
+    field(&mut series, 0x12, &sample);
+    let mut request = Vec::new();
+    field(&mut request, 0x0a, &series);
+    snap::raw::Encoder::new().compress_vec(&request).expect("packed")
+}
+
+fn remote_write(headers: &[(&str, &str)], body: Vec<u8>) -> Request<Body> {
+    let mut request = Request::post("/api/v1/write");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::from(body)).expect("a request")
+}
+
+#[tokio::test]
+async fn remote_write_is_acknowledged_without_a_body_and_then_readable() {
+    let served = serve(Settings::default());
+    let headers = [("content-type", "application/x-protobuf"), ("content-encoding", "snappy")];
+    let body = write_request("pushed", 7.0, NOW_S * 1000);
+    let (status, answer) = ask(&served, remote_write(&headers, body)).await;
+    assert_eq!((status.as_u16(), answer), (204, Value::Null));
+    let (_, read) = get(&served, "/api/v1/query?query=pushed").await;
+    assert_eq!(read["data"]["result"][0]["value"][1], "7");
+}
+
+#[tokio::test]
+async fn remote_write_refuses_what_it_does_not_speak_and_what_is_too_old() {
+    let served = serve(Settings::default());
+    let body = || write_request("pushed", 7.0, NOW_S * 1000);
+    for (headers, status) in [
+        ([("content-type", "application/json"), ("content-encoding", "snappy")], 415),
+        ([("content-type", "application/x-protobuf"), ("content-encoding", "gzip")], 415),
+        (
+            [
+                ("content-type", "application/x-protobuf;proto=io.prometheus.write.v9.Request"),
+                ("content-encoding", "snappy"),
+            ],
+            415,
+        ),
+    ] {
+        assert_eq!(ask(&served, remote_write(&headers, body())).await.0, status);
+    }
+    let old = write_request("pushed", 7.0, 1_000);
+    let (status, answer) = ask(&served, remote_write(&[], old)).await;
+    assert_eq!(status, 400);
+    let error = answer["error"].as_str().expect("a text");
+    assert!(error.contains("pushed") && error.contains("retention.raw"), "{error}");
+    let (status, _) = ask(&served, remote_write(&[], b"no snappy".to_vec())).await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_413() {
+    let mut settings = Settings::default();
+    settings.limits.body_bytes_max = 16;
+    let served = serve(settings);
+    let body = "{\"name\":\"a_metric\",\"value\":1}";
+    let (status, answer) = send(&served, Method::POST, "/api/v1/samples", body).await;
+    assert_eq!(status, 413);
+    assert!(answer["error"].as_str().expect("a text").contains("limits.body_bytes_max"));
 }

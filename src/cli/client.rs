@@ -17,9 +17,8 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(remote: &Remote) -> anyhow::Result<Self> {
-        let mut roots = rustls::RootCertStore::from_iter(
-            webpki_roots::TLS_SERVER_ROOTS.iter().cloned(),
-        );
+        let mut roots =
+            rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         // The machine's own roots come first in meaning: a private authority is usually there.
         for certificate in rustls_native_certs::load_native_certs().certs {
             let _ = roots.add(certificate);

@@ -100,9 +100,9 @@ fn parse_time(flag: &str, text: &str) -> anyhow::Result<i64> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Ok((seconds * 1000.0).round() as i64);
     }
-    let time: Instant = text
-        .parse()
-        .map_err(|_| anyhow!("{flag}: {text:?} is no time; write Unix seconds or 2026-01-31T12:00:00Z"))?;
+    let time: Instant = text.parse().map_err(|_| {
+        anyhow!("{flag}: {text:?} is no time; write Unix seconds or 2026-01-31T12:00:00Z")
+    })?;
     Ok(time.as_millisecond())
 }
 

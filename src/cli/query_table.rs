@@ -37,8 +37,7 @@ pub(super) fn print_range(result: &Value) {
     let mut table = new_table(&["series", "points", "min", "max", "last", "shape"]);
     for one in series.iter().take(ROWS_MAX) {
         let points = one["values"].as_array().map_or(&[][..], Vec::as_slice);
-        let values: Vec<f64> =
-            points.iter().filter_map(|point| number_of(&point[1])).collect();
+        let values: Vec<f64> = points.iter().filter_map(|point| number_of(&point[1])).collect();
         let finite = || values.iter().copied().filter(|value| value.is_finite());
         table.add_row([
             name_of(&one["metric"]),
@@ -59,7 +58,7 @@ pub(super) fn print_range(result: &Value) {
 fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header.iter().copied());
     table

@@ -95,7 +95,10 @@ fn create(args: &CreateArgs) -> Outcome {
     };
     println!("{token}");
     eprintln!("This is the token of {:?} ({}). It is shown only now.", args.name, args.role);
-    eprintln!("For a settings file instead of the database: hash = \"{}\"", crate::config::TokenHash::of(&token));
+    eprintln!(
+        "For a settings file instead of the database: hash = \"{}\"",
+        crate::config::TokenHash::of(&token)
+    );
     Ok(())
 }
 
@@ -113,7 +116,9 @@ fn list(args: &ListArgs) -> Outcome {
             data.as_array()
                 .into_iter()
                 .flatten()
-                .map(|token| (text(&token["name"]), text(&token["role"]), text(&token["created_at"])))
+                .map(|token| {
+                    (text(&token["name"]), text(&token["role"]), text(&token["created_at"]))
+                })
                 .collect()
         }
     };

@@ -16,8 +16,7 @@ fn text(settings: &Settings, address: SocketAddr) -> String {
     let scheme = if settings.tls.enabled() { "https" } else { "http" };
     let url = format!("{scheme}://{}", reachable(address));
     let mut collects = Vec::new();
-    let built_in =
-        [("this machine", &settings.collect.host), ("itself", &settings.collect.own)];
+    let built_in = [("this machine", &settings.collect.host), ("itself", &settings.collect.own)];
     for (what, collector) in built_in {
         if collector.enabled {
             collects.push(format!("{what} every {}", collector.interval));

@@ -21,9 +21,8 @@ impl LogLevel {
 
 /// Reads `log.level`.
 pub(super) fn read_level(log: &Log) -> Result<EnvFilter, String> {
-    EnvFilter::try_new(&log.level).map_err(|error| {
-        format!("`log.level`: {error}; use error, warn, info, debug or trace")
-    })
+    EnvFilter::try_new(&log.level)
+        .map_err(|error| format!("`log.level`: {error}; use error, warn, info, debug or trace"))
 }
 
 /// Begins to log.

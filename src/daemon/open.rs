@@ -61,9 +61,8 @@ pub(super) fn open_engine(
         .map_err(|error| error.to_string())?;
     let options =
         TsdbOptions { metadata_max: settings.limits.metadata_max, ..TsdbOptions::default() };
-    let (tsdb, report) =
-        Tsdb::open(Arc::new(store), options, &|share| progress(0.5 + share / 2.0))
-            .map_err(|error| error.to_string())?;
+    let (tsdb, report) = Tsdb::open(Arc::new(store), options, &|share| progress(0.5 + share / 2.0))
+        .map_err(|error| error.to_string())?;
     for damage in &report.damage {
         tracing::error!(%damage, "damaged data was skipped; `vedette verify` lists all of it");
     }

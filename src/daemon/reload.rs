@@ -46,10 +46,7 @@ fn needs_restart(before: &Settings, after: &Settings) -> Vec<&'static str> {
         ),
         ("storage.path", before.storage.path != after.storage.path),
         ("storage.cache", before.storage.cache != after.storage.cache),
-        (
-            "limits.connections_max",
-            before.limits.connections_max != after.limits.connections_max,
-        ),
+        ("limits.connections_max", before.limits.connections_max != after.limits.connections_max),
         ("limits.metadata_max", before.limits.metadata_max != after.limits.metadata_max),
         ("log.format", before.log.format != after.log.format),
     ];

@@ -19,7 +19,8 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn listen() -> Result<Self, String> {
-        let listen = |kind| signal(kind).map_err(|error| format!("cannot listen to signals: {error}"));
+        let listen =
+            |kind| signal(kind).map_err(|error| format!("cannot listen to signals: {error}"));
         Ok(Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,

@@ -189,7 +189,12 @@ fn begin(
     Ok(Running { pipeline, changes, stop_upkeep, upkeep })
 }
 
-fn start_collectors(app: &Arc<App>, pipeline: &Pipeline, clock: &Arc<dyn Clock>, changed: &Changes) {
+fn start_collectors(
+    app: &Arc<App>,
+    pipeline: &Pipeline,
+    clock: &Arc<dyn Clock>,
+    changed: &Changes,
+) {
     let instance = app.address.to_string();
     let host = CollectorLoop {
         way: Way::Host,
