@@ -169,7 +169,8 @@ async fn run_bounded(
     let began = Instant::now();
     let deadline = tokio::time::Instant::now() + asked.timeout;
     let place = match tokio::time::timeout_at(deadline, app.queries().acquire_owned()).await {
-        Ok(Ok(place)) => place,
+        // The wait for a place may have used up all of the time.
+        Ok(Ok(place)) if tokio::time::Instant::now() < deadline => place,
         _ => {
             return Err(ApiError::new(
                 ErrorKind::Timeout,

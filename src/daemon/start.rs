@@ -195,7 +195,9 @@ fn start_collectors(
     clock: &Arc<dyn Clock>,
     changed: &Changes,
 ) {
-    let instance = app.address.to_string();
+    // The machine's name and not our address: series go on when the port changes.
+    let uname = rustix::system::uname();
+    let instance = uname.nodename().to_string_lossy();
     let host = CollectorLoop {
         way: Way::Host,
         settings: |settings| &settings.collect.host,
