@@ -8,5 +8,6 @@
 pub mod host;
 pub mod own;
 pub mod relabel;
+pub mod scrape;
 
 pub use crate::telemetry::Collected;

@@ -373,8 +373,8 @@ mod tests {
             run(to("a", "$1", config(Lowercase, &["b"], "(.*)"))),
             text(r#"{a="bar", b="bar", c="baz"}"#)
         );
-        // md5("foo") is acbd18db4cc2f85cedef654fccc4a4d8 (md5sum); 0xedef654fccc4a4d8 ends in the
-        // PLACEHOLDER
+        // md5("foo") is acbd18db4cc2f85cedef654fccc4a4d8 (md5sum), and 0xedef654fccc4a4d8 modulo
+        // 1000 is 696 (bc).
         let hash =
             RelabelConfig { modulus: 1000, ..to("h", "$1", config(HashMod, &["a"], "(.*)")) };
         assert_eq!(run(hash), text(r#"{a="foo", b="bar", c="baz", h="696"}"#));
