@@ -137,7 +137,7 @@ pub(super) fn mad(values: &[f64], scratch: &mut Vec<f64>) -> f64 {
 /// Notes a quantile outside of 0 to 1.
 pub(in crate::promql) fn warn_of_quantile(run: &Run<'_>, q: f64) {
     if !(0.0..=1.0).contains(&q) {
-        let q = super::super::print::format_value(q);
+        let q = super::super::print::format_short(q);
         run.warn(format!("PromQL warning: quantile value should be between 0 and 1, got {q}"));
     }
 }
