@@ -14,6 +14,12 @@ pub mod telemetry;
 // Floor 3: wire formats and the time-series engine.
 pub mod decode;
 pub mod tsdb;
-// Floor 4: what looks, and the door that everything is written through.
+// Floor 4: what measures, and the one way in.
 pub mod collect;
 pub mod engine;
+// Floor 5: the HTTP interface.
+pub mod api;
+// Floor 6: the running daemon.
+pub mod daemon;
+// Floor 7: the command line.
+pub mod cli;

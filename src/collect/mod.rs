@@ -7,5 +7,7 @@
 
 pub mod host;
 pub mod own;
+pub mod relabel;
+pub mod scrape;
 
 pub use crate::telemetry::Collected;

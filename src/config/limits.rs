@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The largest request body as it arrives.
+    #[serde(with = "super::units::bytes")]
     pub body_bytes_max: usize,
     /// The largest request body once inflated.
+    #[serde(with = "super::units::bytes")]
     pub inflated_bytes_max: usize,
     /// Labels in one series, the name included.
     pub labels_max: usize,

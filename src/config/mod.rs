@@ -1,8 +1,71 @@
 //! Settings: what may be set, its defaults and its checks.
 //!
-//! Owns: one struct per topic, loading, validation. Never: acting on a setting. Start reading at
-//! [`Limits`].
+//! Owns: one struct per topic, loading from a TOML file, environment and command line,
+//! validation, and errors that name the key, the line and the mend. Never: acting on a setting.
+//! Start reading at [`Settings`], then [`Inputs::load`].
 
+mod auth;
+mod check;
+mod collect;
+#[cfg(test)]
+mod example;
 mod limits;
+mod load;
+mod overlay;
+mod place;
+mod query;
+mod scrape;
+mod server;
+mod storage;
+mod units;
 
+use serde::{Deserialize, Serialize};
+
+pub use auth::{Auth, AuthMode, FileToken, Role, TokenHash};
+pub use collect::{Collect, Collector};
 pub use limits::Limits;
+pub use load::{ConfigError, Flags, Inputs};
+pub use query::Query;
+pub use scrape::{
+    Authorization, BasicAuth, FileSdConfig, RelabelAction, RelabelConfig, ScrapeConfig,
+    StaticConfig, TlsClient,
+};
+pub use server::{Log, LogFormat, Server, Tls};
+pub use storage::{Retention, Storage};
+pub use units::{ByteSize, Period};
+
+/// Everything that may be set. No key is required; the default of each is that of its struct.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The HTTP listener.
+    pub server: Server,
+    /// Encryption.
+    pub tls: Tls,
+    /// Access.
+    pub auth: Auth,
+    /// The database file.
+    pub storage: Storage,
+    /// How long data stays.
+    pub retention: Retention,
+    /// Built-in collectors.
+    pub collect: Collect,
+    /// Targets that are asked for their metrics.
+    pub scrape: Vec<ScrapeConfig>,
+    /// Bounds on PromQL.
+    pub query: Query,
+    /// Bounds on input.
+    pub limits: Limits,
+    /// What is said on standard error.
+    pub log: Log,
+}
+
+impl Settings {
+    /// The settings as a TOML document without secrets: token hashes, passwords and keys read
+    /// `<secret>`.
+    pub fn to_public_toml(&self) -> String {
+        let mut table = toml::Table::try_from(self).unwrap_or_default();
+        overlay::hide_secrets(&mut table);
+        toml::to_string(&table).unwrap_or_default()
+    }
+}

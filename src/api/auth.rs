@@ -1,0 +1,280 @@
+//! Who may do what.
+//!
+//! A request carries a token as `Authorization: Bearer …` or as the password of HTTP Basic
+//! (any user name: Grafana and Prometheus can send both). Tokens are compared by SHA-256, in
+//! constant time, against all that there are.
+
+use axum::http::{HeaderMap, Method, header};
+use base64::Engine as _;
+use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
+
+use crate::config::{Auth, AuthMode, Role, TokenHash};
+
+use super::tokens::StoredToken;
+use super::{ApiError, ErrorKind};
+
+/// What a route asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// Nothing: whether the daemon lives is no secret.
+    Open,
+    /// Read metrics and states.
+    Read,
+    /// Send data.
+    Send,
+    /// Change what runs.
+    Operate,
+    /// Everything else.
+    Administer,
+}
+
+/// What each role may do.
+fn may(role: Role, permission: Permission) -> bool {
+    match permission {
+        Permission::Open => true,
+        Permission::Read => matches!(role, Role::Viewer | Role::Operator | Role::Admin),
+        Permission::Send => matches!(role, Role::Writer | Role::Operator | Role::Admin),
+        Permission::Operate => matches!(role, Role::Operator | Role::Admin),
+        Permission::Administer => matches!(role, Role::Admin),
+    }
+}
+
+/// Which permission a path asks for. The first line whose beginning fits decides; a path that
+/// ends in `/` here stands for everything below it. What is not listed needs an administrator,
+/// so that a forgotten route is closed and not open.
+const PERMISSIONS: [(&str, Permission); 20] = [
+    ("/-/healthy", Permission::Open),
+    ("/-/ready", Permission::Open),
+    ("/-/reload", Permission::Operate),
+    ("/api/v1/write", Permission::Send),
+    ("/api/v1/samples", Permission::Send),
+    ("/api/v1/import/", Permission::Send),
+    ("/api/v1/query", Permission::Read),
+    ("/api/v1/query_range", Permission::Read),
+    ("/api/v1/format_query", Permission::Read),
+    ("/api/v1/parse_query", Permission::Read),
+    ("/api/v1/series", Permission::Read),
+    ("/api/v1/labels", Permission::Read),
+    ("/api/v1/label/", Permission::Read),
+    ("/api/v1/metadata", Permission::Read),
+    ("/api/v1/targets", Permission::Read),
+    ("/api/v1/status/config", Permission::Operate),
+    ("/api/v1/status/flags", Permission::Operate),
+    ("/api/v1/status/", Permission::Read),
+    ("/api/v1/admin/", Permission::Administer),
+    ("/metrics", Permission::Read),
+];
+
+/// The permission that a path asks for.
+pub(super) fn permission_of(path: &str) -> Permission {
+    if path == "/" {
+        return Permission::Open;
+    }
+    PERMISSIONS
+        .iter()
+        .find(
+            |(pattern, _)| {
+                if pattern.ends_with('/') { path.starts_with(pattern) } else { path == *pattern }
+            },
+        )
+        .map_or(Permission::Administer, |(_, permission)| *permission)
+}
+
+/// Whoever made the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// The token's name, or `local` where none was needed.
+    pub(super) name: String,
+    pub(super) role: Role,
+}
+
+/// The tokens that hold now, and whether one is needed.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    mode: AuthMode,
+    loopback: bool,
+    tokens: Vec<(TokenHash, Caller)>,
+}
+
+impl Gate {
+    /// A gate from the settings and the database's tokens. `loopback`: whether the listener can
+    /// be reached from this machine only.
+    pub fn new(auth: &Auth, stored: &[StoredToken], loopback: bool) -> Self {
+        let of_file = auth.tokens.iter().map(|token| (token.hash, &token.name, token.role));
+        let of_store = stored.iter().map(|token| (token.hash, &token.name, token.role));
+        let tokens = of_file
+            .chain(of_store)
+            .map(|(hash, name, role)| (hash, Caller { name: name.clone(), role }))
+            .collect();
+        Gate { mode: auth.mode, loopback, tokens }
+    }
+
+    /// Whether requests need no token.
+    pub(super) fn is_open(&self) -> bool {
+        match self.mode {
+            AuthMode::None => true,
+            AuthMode::Token => false,
+            AuthMode::Auto => self.loopback && self.tokens.is_empty(),
+        }
+    }
+
+    /// Whether only the address protects the daemon, so that a web page in a local browser
+    /// must be kept out by other means (see [`super::guard`]).
+    pub(super) fn relies_on_loopback(&self) -> bool {
+        self.is_open() && self.loopback
+    }
+
+    /// Whether a listener beyond loopback would be of use to nobody, or of use to everybody.
+    pub fn refuses_to_listen(&self) -> bool {
+        !self.loopback && self.mode != AuthMode::None && self.tokens.is_empty()
+    }
+
+    /// Decides on one request.
+    pub(super) fn admit(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<Caller, ApiError> {
+        let permission = permission_of(path);
+        if self.is_open() || permission == Permission::Open {
+            return Ok(Caller { name: "local".to_owned(), role: Role::Admin });
+        }
+        let Some(token) = token_of(headers) else {
+            return Err(ApiError::new(
+                ErrorKind::Unauthorized,
+                "a token is required; send `Authorization: Bearer …` with one \
+                 that `vedette token create` made",
+            ));
+        };
+        let Some(caller) = self.bearer(&token) else {
+            return Err(ApiError::new(
+                ErrorKind::Unauthorized,
+                "the token is not valid; make another with `vedette token create`",
+            ));
+        };
+        if !may(caller.role, permission) {
+            return Err(ApiError::new(
+                ErrorKind::Forbidden,
+                format!(
+                    "token {:?} has the role {}, which does not allow {method} {path}",
+                    caller.name, caller.role
+                ),
+            ));
+        }
+        Ok(caller.clone())
+    }
+
+    /// Compares with every token and stops at none, so that the time taken tells nothing.
+    fn bearer(&self, token: &str) -> Option<&Caller> {
+        let hash = TokenHash::of(token);
+        let mut found = u32::MAX;
+        for (index, (known, _)) in self.tokens.iter().enumerate() {
+            found.conditional_assign(&(index as u32), hash.0.ct_eq(&known.0));
+        }
+        self.tokens.get(found as usize).map(|(_, caller)| caller)
+    }
+}
+
+fn token_of(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().to_owned());
+    }
+    if scheme.eq_ignore_ascii_case("basic") {
+        let pair = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
+        let pair = String::from_utf8(pair).ok()?;
+        return pair.split_once(':').map(|(_, password)| password.to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FileToken;
+
+    fn gate(mode: AuthMode, tokens: &[(&str, Role)], loopback: bool) -> Gate {
+        let tokens = tokens
+            .iter()
+            .map(|(token, role)| FileToken {
+                name: format!("{token}-name"),
+                role: *role,
+                hash: TokenHash::of(token),
+            })
+            .collect();
+        Gate::new(&Auth { mode, tokens }, &[], loopback)
+    }
+
+    fn bearer(token: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let value = format!("Bearer {token}").parse().expect("a value");
+        headers.insert(header::AUTHORIZATION, value);
+        headers
+    }
+
+    fn admit(gate: &Gate, path: &str, headers: &HeaderMap) -> Result<Caller, ErrorKind> {
+        gate.admit(&Method::GET, path, headers).map_err(|error| error.kind)
+    }
+
+    #[test]
+    fn loopback_is_open_until_the_first_token_exists() {
+        let none = HeaderMap::new();
+        let open = gate(AuthMode::Auto, &[], true);
+        assert_eq!(admit(&open, "/api/v1/query", &none).expect("open").role, Role::Admin);
+        let closed = gate(AuthMode::Auto, &[("t", Role::Viewer)], true);
+        assert_eq!(admit(&closed, "/api/v1/query", &none), Err(ErrorKind::Unauthorized));
+        assert!(admit(&closed, "/-/healthy", &none).is_ok());
+    }
+
+    #[test]
+    fn beyond_loopback_nothing_is_open_without_saying_so() {
+        let gate_beyond = gate(AuthMode::Auto, &[], false);
+        assert!(gate_beyond.refuses_to_listen());
+        assert_eq!(
+            admit(&gate_beyond, "/api/v1/query", &HeaderMap::new()),
+            Err(ErrorKind::Unauthorized)
+        );
+        assert!(!gate(AuthMode::None, &[], false).refuses_to_listen());
+        assert!(!gate(AuthMode::Auto, &[("t", Role::Admin)], false).refuses_to_listen());
+    }
+
+    #[test]
+    fn each_role_may_do_its_own_and_no_more() {
+        let roles = [
+            ("viewer", Role::Viewer),
+            ("writer", Role::Writer),
+            ("operator", Role::Operator),
+            ("admin", Role::Admin),
+        ];
+        let gate = gate(AuthMode::Token, &roles, true);
+        for (path, allowed) in [
+            ("/api/v1/query", ["viewer", "operator", "admin"].as_slice()),
+            ("/api/v1/label/job/values", &["viewer", "operator", "admin"]),
+            ("/api/v1/write", &["writer", "operator", "admin"]),
+            ("/-/reload", &["operator", "admin"]),
+            ("/api/v1/status/config", &["operator", "admin"]),
+            ("/api/v1/admin/tokens", &["admin"]),
+            ("/a/route/nobody/listed", &["admin"]),
+            ("/-/healthy", &["viewer", "writer", "operator", "admin"]),
+        ] {
+            for (token, _) in roles {
+                let expected = allowed.contains(&token);
+                let admitted = admit(&gate, path, &bearer(token));
+                assert_eq!(admitted.is_ok(), expected, "{token} on {path}: {admitted:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_comes_as_bearer_or_as_a_basic_password() {
+        let gate = gate(AuthMode::Token, &[("a:secret", Role::Viewer)], true);
+        assert!(admit(&gate, "/metrics", &bearer("a:secret")).is_ok());
+        let mut basic = HeaderMap::new();
+        // base64 of "me:a:secret": the password begins after the first colon.
+        basic.insert(header::AUTHORIZATION, "Basic bWU6YTpzZWNyZXQ=".parse().expect("a value"));
+        assert_eq!(admit(&gate, "/metrics", &basic).expect("valid").name, "a:secret-name");
+        assert_eq!(admit(&gate, "/metrics", &bearer("other")), Err(ErrorKind::Unauthorized));
+    }
+}

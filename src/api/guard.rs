@@ -1,0 +1,109 @@
+//! Keeps web pages away from a daemon that only its address protects.
+//!
+//! A page in a browser on this machine can send requests to 127.0.0.1, and by rebinding its own
+//! name to that address (DNS rebinding) even read the answers. Two checks stop both: the request
+//! must be addressed to a name of this machine, and a request that changes something must not
+//! come from a page of another origin.
+
+use axum::http::{HeaderMap, Method, Uri, header};
+
+use super::{ApiError, ErrorKind};
+
+/// Decides on one request. `relies_on_loopback`: whether nothing but the address protects the
+/// daemon. `allowed`: `server.allowed_hosts`.
+pub(super) fn check(
+    relies_on_loopback: bool,
+    allowed: &[String],
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), ApiError> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text(header::HOST).or_else(|| uri.authority().map(|a| a.as_str()));
+    if relies_on_loopback
+        && let Some(host) = host
+        && !is_ours(host_name(host), allowed)
+    {
+        return Err(ApiError::new(
+            ErrorKind::Forbidden,
+            format!(
+                "the request is addressed to {host:?}, which is not a loopback name; \
+                 add it to server.allowed_hosts or create a token"
+            ),
+        ));
+    }
+    if method == Method::GET || method == Method::HEAD || method == Method::OPTIONS {
+        return Ok(());
+    }
+    let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
+    let from = origin.split_once("://").map_or("", |(_, rest)| rest);
+    let same = host.is_some_and(|host| host.eq_ignore_ascii_case(from));
+    if same || (relies_on_loopback && !from.is_empty() && is_ours(host_name(from), allowed)) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        ErrorKind::Forbidden,
+        format!(
+            "the request comes from a page of another origin ({origin}) and would change something"
+        ),
+    ))
+}
+
+/// The name without its port; an IPv6 address without its brackets.
+fn host_name(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+fn is_ours(name: &str, allowed: &[String]) -> bool {
+    if let Ok(address) = name.parse::<std::net::IpAddr>() {
+        return address.is_loopback() || allowed.iter().any(|host| host == name);
+    }
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    // RFC 6761: browsers and resolvers keep everything under `localhost` on this machine.
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || allowed.iter().any(|host| host.eq_ignore_ascii_case(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(method: Method, host: &str, origin: Option<&str>) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().expect("a value"));
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().expect("a value"));
+        }
+        let names = ["proxy.example".to_owned()];
+        check(true, &names, &method, &Uri::from_static("/"), &headers).is_ok()
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        for host in
+            ["127.0.0.1:9077", "localhost:9077", "[::1]:9077", "a.localhost", "proxy.example"]
+        {
+            assert!(allowed(Method::GET, host, None), "{host}");
+        }
+        for host in
+            ["evil.example:9077", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil.example"]
+        {
+            assert!(!allowed(Method::GET, host, None), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_origin_changes_nothing() {
+        let host = "127.0.0.1:9077";
+        assert!(allowed(Method::POST, host, None));
+        assert!(allowed(Method::POST, host, Some("http://127.0.0.1:9077")));
+        assert!(allowed(Method::POST, host, Some("http://localhost:3000")));
+        assert!(!allowed(Method::POST, host, Some("https://evil.example")));
+        assert!(!allowed(Method::POST, host, Some("null")));
+        assert!(allowed(Method::GET, host, Some("https://evil.example")));
+    }
+}

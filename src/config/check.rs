@@ -1,0 +1,244 @@
+//! What holds between settings, beyond the type of each.
+
+use regex::Regex;
+
+use super::{AuthMode, Period, RelabelAction, RelabelConfig, ScrapeConfig, Settings};
+
+/// A setting that cannot be used: the dotted key, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Invalid {
+    pub(super) key: String,
+    pub(super) message: String,
+}
+
+fn invalid(key: &str, message: impl Into<String>) -> Invalid {
+    Invalid { key: key.to_owned(), message: message.into() }
+}
+
+/// Checks everything that can be checked without touching the machine.
+pub(super) fn check(settings: &Settings) -> Result<(), Invalid> {
+    check_tls(settings)?;
+    check_periods(settings)?;
+    check_counts(settings)?;
+    check_tokens(settings)?;
+    check_scrape(settings)?;
+    if settings.storage.path.as_os_str().is_empty() {
+        return Err(invalid("storage.path", "is empty; name a directory"));
+    }
+    if settings.log.level.trim().is_empty() {
+        return Err(invalid("log.level", "is empty; use error, warn, info, debug or trace"));
+    }
+    Ok(())
+}
+
+fn check_tls(settings: &Settings) -> Result<(), Invalid> {
+    let cert = !settings.tls.cert.as_os_str().is_empty();
+    let key = !settings.tls.key.as_os_str().is_empty();
+    match (cert, key) {
+        (true, false) => {
+            Err(invalid("tls.key", "is missing while tls.cert is set; set both or neither"))
+        }
+        (false, true) => {
+            Err(invalid("tls.cert", "is missing while tls.key is set; set both or neither"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn at_least(key: &str, value: Period, floor: Period) -> Result<(), Invalid> {
+    if value < floor {
+        return Err(invalid(key, format!("{value} is too short; use at least {floor}")));
+    }
+    Ok(())
+}
+
+fn check_periods(settings: &Settings) -> Result<(), Invalid> {
+    let second = Period::from_secs(1);
+    at_least("collect.host.interval", settings.collect.host.interval, second)?;
+    at_least("collect.own.interval", settings.collect.own.interval, second)?;
+    at_least("server.header_timeout", settings.server.header_timeout, second)?;
+    at_least("server.body_timeout", settings.server.body_timeout, second)?;
+    at_least("query.timeout", settings.query.timeout, Period::from_millis(1))?;
+    at_least("query.lookback_delta", settings.query.lookback_delta, Period::from_millis(1))?;
+    at_least("retention.raw", settings.retention.raw, Period::from_secs(3600))?;
+    if settings.server.shutdown_timeout > Period::from_secs(8) {
+        return Err(invalid(
+            "server.shutdown_timeout",
+            "is longer than 8s; a stop must end within 10 s, so use 8s or less",
+        ));
+    }
+    Ok(())
+}
+
+fn check_counts(settings: &Settings) -> Result<(), Invalid> {
+    let limits = &settings.limits;
+    for (key, value) in [
+        ("query.max_samples", settings.query.max_samples),
+        ("query.max_points", settings.query.max_points),
+        ("query.concurrency", settings.query.concurrency),
+        ("limits.body_bytes_max", limits.body_bytes_max),
+        ("limits.inflated_bytes_max", limits.inflated_bytes_max),
+        ("limits.labels_max", limits.labels_max),
+        ("limits.label_name_bytes_max", limits.label_name_bytes_max),
+        ("limits.label_value_bytes_max", limits.label_value_bytes_max),
+        ("limits.series_max", limits.series_max),
+        ("limits.queued_samples_max", limits.queued_samples_max),
+        ("limits.connections_max", limits.connections_max),
+    ] {
+        if value == 0 {
+            return Err(invalid(key, "is 0, which would refuse everything; use at least 1"));
+        }
+    }
+    Ok(())
+}
+
+fn check_tokens(settings: &Settings) -> Result<(), Invalid> {
+    let auth = &settings.auth;
+    for (index, token) in auth.tokens.iter().enumerate() {
+        if token.name.is_empty() {
+            return Err(invalid(
+                &format!("auth.tokens[{index}].name"),
+                "is empty; say whose it is",
+            ));
+        }
+        if auth.tokens[..index].iter().any(|earlier| earlier.name == token.name) {
+            return Err(invalid(
+                &format!("auth.tokens[{index}].name"),
+                format!("{:?} appears twice; give each token its own name", token.name),
+            ));
+        }
+    }
+    if auth.mode == AuthMode::None && !auth.tokens.is_empty() {
+        return Err(invalid(
+            "auth.mode",
+            "is \"none\" while tokens are set, which would leave them without effect; \
+             use \"token\", or remove auth.tokens",
+        ));
+    }
+    Ok(())
+}
+
+fn check_scrape(settings: &Settings) -> Result<(), Invalid> {
+    for (index, group) in settings.scrape.iter().enumerate() {
+        let key = |name: &str| format!("scrape[{index}].{name}");
+        if group.job_name.is_empty() {
+            return Err(invalid(&key("job_name"), "is missing; give the group a name"));
+        }
+        if settings.scrape[..index].iter().any(|earlier| earlier.job_name == group.job_name) {
+            let message = format!("{:?} appears twice; give each group its own", group.job_name);
+            return Err(invalid(&key("job_name"), message));
+        }
+        check_scrape_times(group, &key)?;
+        if !["http", "https"].contains(&group.scheme.as_str()) {
+            let message = format!("is {:?}; use \"http\" or \"https\"", group.scheme);
+            return Err(invalid(&key("scheme"), message));
+        }
+        let lists = [
+            ("relabel", &group.relabel_configs),
+            ("metric_relabel", &group.metric_relabel_configs),
+        ];
+        for (name, steps) in lists {
+            for (place, step) in steps.iter().enumerate() {
+                check_relabel(step)
+                    .map_err(|message| invalid(&key(&format!("{name}[{place}]")), message))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_scrape_times(group: &ScrapeConfig, key: &dyn Fn(&str) -> String) -> Result<(), Invalid> {
+    at_least(&key("scrape_interval"), group.scrape_interval, Period::from_secs(1))?;
+    if let Some(timeout) = group.scrape_timeout {
+        at_least(&key("scrape_timeout"), timeout, Period::from_millis(1))?;
+        if timeout > group.scrape_interval {
+            let message =
+                format!("{timeout} is longer than the interval, {}", group.scrape_interval);
+            return Err(invalid(&key("scrape_timeout"), message));
+        }
+    }
+    Ok(())
+}
+
+/// What Prometheus refuses when it loads its file (`model/relabel/relabel.go`, `Validate`).
+fn check_relabel(step: &RelabelConfig) -> Result<(), String> {
+    if let Err(error) = Regex::new(&format!("^(?s:{})$", step.regex)) {
+        let reason = error.to_string();
+        return Err(format!(
+            "`regex` {:?}: {}",
+            step.regex,
+            reason.lines().last().unwrap_or_default().trim()
+        ));
+    }
+    let writes = matches!(
+        step.action,
+        RelabelAction::Replace
+            | RelabelAction::HashMod
+            | RelabelAction::Lowercase
+            | RelabelAction::Uppercase
+            | RelabelAction::KeepEqual
+            | RelabelAction::DropEqual
+    );
+    if writes && step.target_label.is_empty() {
+        return Err("this action needs a `target_label`".to_owned());
+    }
+    if step.action == RelabelAction::HashMod && step.modulus == 0 {
+        return Err("hashmod needs a `modulus` above 0".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(check(&Settings::default()), Ok(()));
+    }
+
+    #[test]
+    fn half_a_tls_pair_is_refused() {
+        let mut settings = Settings::default();
+        settings.tls.cert = "cert.pem".into();
+        assert_eq!(check(&settings).expect_err("half").key, "tls.key");
+    }
+
+    #[test]
+    fn tokens_without_effect_are_refused() {
+        let mut settings = Settings::default();
+        settings.auth.mode = AuthMode::None;
+        settings.auth.tokens.push(super::super::FileToken {
+            name: "a".to_owned(),
+            role: super::super::Role::Viewer,
+            hash: super::super::TokenHash::of("x"),
+        });
+        assert_eq!(check(&settings).expect_err("no effect").key, "auth.mode");
+    }
+
+    fn scrape(text: &str) -> Result<(), Invalid> {
+        let settings: Settings = toml::from_str(text).expect("well-formed");
+        check(&settings)
+    }
+
+    #[test]
+    fn a_scrape_group_that_cannot_work_is_refused_at_its_key() {
+        for (text, key) in [
+            ("[[scrape]]\n", "scrape[0].job_name"),
+            ("[[scrape]]\njob_name='a'\n[[scrape]]\njob_name='a'\n", "scrape[1].job_name"),
+            ("[[scrape]]\njob_name='a'\nscrape_interval='10ms'\n", "scrape[0].scrape_interval"),
+            (
+                "[[scrape]]\njob_name='a'\nscrape_interval=5\nscrape_timeout=6\n",
+                "scrape[0].scrape_timeout",
+            ),
+            ("[[scrape]]\njob_name='a'\nscheme='ftp'\n", "scrape[0].scheme"),
+            (
+                "[[scrape]]\njob_name='a'\n[[scrape.relabel]]\nregex='('\ntarget_label='b'\n",
+                "scrape[0].relabel[0]",
+            ),
+        ] {
+            assert_eq!(scrape(text).expect_err(text).key, key);
+        }
+        assert_eq!(scrape("[[scrape]]\njob_name='a'\nscrape_interval='30s'\n"), Ok(()));
+    }
+}

@@ -1,0 +1,290 @@
+//! Operands: literals, selectors, calls, aggregations, parentheses, and what may follow them
+//! (ranges, `offset`, `@`).
+
+use super::super::ast::{
+    Aggregate, AggregateOp, At, BinaryOp, Call, Expr, MatrixSelector, Paren, StringLiteral,
+    Subquery,
+};
+use super::super::functions;
+use super::super::span::Span;
+use super::super::token::{Token, TokenKind, quote};
+use super::super::unquote::unquote;
+use super::{NESTING_MAX, Parsed, Parser, Result};
+
+impl Parser<'_> {
+    pub(super) fn operand(&mut self, level: usize) -> Result<Parsed> {
+        let primary = self.primary(level)?;
+        self.suffixes(primary)
+    }
+
+    fn primary(&mut self, level: usize) -> Result<Parsed> {
+        let token = self.peek();
+        let leaf = |expr| Ok(Parsed { expr, height: 1 });
+        match token.kind {
+            TokenKind::Number | TokenKind::Duration => {
+                let number = self.number_literal()?;
+                leaf(Expr::Number(number))
+            }
+            TokenKind::String => {
+                let value = self.string_value()?;
+                leaf(Expr::String(StringLiteral { value, span: Self::span_of(token) }))
+            }
+            TokenKind::LeftParen => {
+                self.advance();
+                let inner = self.expression(0, level + 1)?;
+                let Some(close) = self.accept(TokenKind::RightParen) else {
+                    return Err(self.unexpected("", ""));
+                };
+                let span = Self::span_of(token).to(Self::span_of(close));
+                let paren = Paren { expr: inner.expr, span };
+                Ok(Parsed { expr: Expr::Paren(Box::new(paren)), height: inner.height + 1 })
+            }
+            TokenKind::Aggregate(op)
+                if matches!(
+                    self.peek_ahead(1).kind,
+                    TokenKind::LeftParen | TokenKind::By | TokenKind::Without
+                ) =>
+            {
+                self.advance();
+                self.open_aggregations += 1;
+                let aggregate = self.aggregate(op, token, level)?;
+                self.open_aggregations -= 1;
+                Ok(aggregate)
+            }
+            TokenKind::Identifier if self.peek_ahead(1).kind == TokenKind::LeftParen => {
+                self.call(level)
+            }
+            TokenKind::LeftBrace => leaf(Expr::Vector(self.vector_selector()?)),
+            _ if token.is_metric_name() => leaf(Expr::Vector(self.vector_selector()?)),
+            _ => Err(self.unexpected("", "")),
+        }
+    }
+
+    /// The text of the string at hand.
+    pub(super) fn string_value(&mut self) -> Result<String> {
+        let token = self.advance();
+        let text = token.text(self.text);
+        unquote(text).ok_or_else(|| {
+            let message = format!("error unquoting string {}: invalid UTF-8", quote(text));
+            self.error(Self::span_of(token), message)
+        })
+    }
+
+    fn call(&mut self, level: usize) -> Result<Parsed> {
+        let name = self.advance();
+        let (args, height) = self.arguments(level)?;
+        let text = name.text(self.text);
+        let Some(function) = functions::find(text) else {
+            let message = format!("unknown function with name {}", quote(text));
+            return Err(self.error(Self::span_of(name), message));
+        };
+        let span = Span::new(name.start as usize, self.previous_end());
+        Ok(Parsed { expr: Expr::Call(Call { function, args, span }), height: height + 1 })
+    }
+
+    /// `( a, b, … )`: the arguments and how high the highest of them is.
+    fn arguments(&mut self, level: usize) -> Result<(Vec<Expr>, usize)> {
+        let mut args = Vec::new();
+        let mut height = 0;
+        self.advance();
+        if self.accept(TokenKind::RightParen).is_some() {
+            return Ok((args, height));
+        }
+        loop {
+            let arg = self.expression(0, level + 1)?;
+            height = height.max(arg.height);
+            args.push(arg.expr);
+            let Some(comma) = self.accept(TokenKind::Comma) else { break };
+            if self.peek().kind == TokenKind::RightParen {
+                let message = "trailing commas not allowed in function call args";
+                return Err(self.error(Self::span_of(comma), message));
+            }
+        }
+        if self.accept(TokenKind::RightParen).is_none() {
+            return Err(self.unexpected("", ""));
+        }
+        Ok((args, height))
+    }
+
+    fn aggregate(&mut self, op: AggregateOp, start: Token, level: usize) -> Result<Parsed> {
+        let mut grouping = self.grouping()?;
+        if self.peek().kind != TokenKind::LeftParen {
+            return Err(self.unexpected("aggregation", ""));
+        }
+        let (mut args, height) = self.arguments(level)?;
+        if grouping.is_none() {
+            grouping = self.grouping()?;
+        }
+        let (without, grouping) = grouping.unwrap_or((false, Vec::new()));
+        let span = Span::new(start.start as usize, self.previous_end());
+        let wanted = if op.has_param() { 2 } else { 1 };
+        if args.is_empty() {
+            return Err(self.error(span, "no arguments for aggregate expression provided"));
+        }
+        if args.len() != wanted {
+            let message = format!(
+                "wrong number of arguments for aggregate expression provided, expected {wanted}, got {}",
+                args.len()
+            );
+            return Err(self.error(span, message));
+        }
+        let expr = args.pop();
+        let param = args.pop();
+        let Some(expr) = expr else { return Err(self.unexpected("aggregation", "")) };
+        let aggregate = Aggregate { op, param, expr, grouping, without, span };
+        Ok(Parsed { expr: Expr::Aggregate(Box::new(aggregate)), height: height + 1 })
+    }
+
+    /// `by (…)` or `without (…)`, if it stands here.
+    fn grouping(&mut self) -> Result<Option<(bool, Vec<String>)>> {
+        let without = match self.peek().kind {
+            TokenKind::By => false,
+            TokenKind::Without => true,
+            _ => return Ok(None),
+        };
+        self.advance();
+        Ok(Some((without, self.label_list()?)))
+    }
+
+    fn suffixes(&mut self, mut parsed: Parsed) -> Result<Parsed> {
+        loop {
+            parsed = match self.peek().kind {
+                TokenKind::LeftBracket => self.brackets(parsed)?,
+                TokenKind::Offset => {
+                    self.advance();
+                    self.offset(parsed)?
+                }
+                TokenKind::At => {
+                    self.advance();
+                    self.at_time(parsed)?
+                }
+                _ => return Ok(parsed),
+            };
+            if parsed.height > NESTING_MAX {
+                return Err(self.too_deep());
+            }
+        }
+    }
+
+    /// `[5m]` or `[1h:5m]`.
+    fn brackets(&mut self, parsed: Parsed) -> Result<Parsed> {
+        let open = self.advance();
+        let range_ms = self.duration(true, "subquery or range selector", "number or duration")?;
+        if self.accept(TokenKind::Colon).is_some() {
+            let step_ms = match self.peek().kind {
+                TokenKind::RightBracket => None,
+                _ => {
+                    let expected = "number or duration or \"]\"";
+                    Some(self.duration(true, "subquery selector", expected)?)
+                }
+            };
+            let Some(close) = self.accept(TokenKind::RightBracket) else {
+                return Err(self.unexpected("subquery selector", "\"]\""));
+            };
+            let span = parsed.expr.span().to(Self::span_of(close));
+            let expr = parsed.expr;
+            let subquery = Subquery { expr, range_ms, step_ms, offset_ms: 0, at: None, span };
+            let height = parsed.height + 1;
+            return Ok(Parsed { expr: Expr::Subquery(Box::new(subquery)), height });
+        }
+        let Some(close) = self.accept(TokenKind::RightBracket) else {
+            return Err(self.unexpected("subquery or range", "\":\" or \"]\""));
+        };
+        let brackets = Self::span_of(open).to(Self::span_of(close));
+        let span = parsed.expr.span().to(Self::span_of(close));
+        let Expr::Vector(selector) = parsed.expr else {
+            return Err(self.error(brackets, "ranges only allowed for vector selectors"));
+        };
+        if selector.offset_ms != 0 {
+            return Err(self.error(brackets, "no offset modifiers allowed before range"));
+        }
+        if selector.at.is_some() {
+            return Err(self.error(brackets, "no @ modifiers allowed before range"));
+        }
+        let matrix = MatrixSelector { selector, range_ms, span };
+        Ok(Parsed { expr: Expr::Matrix(matrix), height: 1 })
+    }
+
+    fn offset(&mut self, mut parsed: Parsed) -> Result<Parsed> {
+        let offset_ms = self.duration(false, "offset", "number or duration")?;
+        let end = self.previous_end();
+        let whole = parsed.expr.span();
+        let (slot, span) = match &mut parsed.expr {
+            Expr::Vector(selector) => (&mut selector.offset_ms, &mut selector.span),
+            Expr::Matrix(matrix) => (&mut matrix.selector.offset_ms, &mut matrix.span),
+            Expr::Subquery(subquery) => (&mut subquery.offset_ms, &mut subquery.span),
+            _ => {
+                let message = "offset modifier must be preceded by an instant vector selector or \
+                               range vector selector or a subquery";
+                return Err(self.error(whole, message));
+            }
+        };
+        if *slot != 0 {
+            return Err(self.error(whole, "offset may not be set multiple times"));
+        }
+        *slot = offset_ms;
+        span.end = end;
+        Ok(parsed)
+    }
+
+    fn at_time(&mut self, mut parsed: Parsed) -> Result<Parsed> {
+        let whole = parsed.expr.span();
+        let token = self.peek();
+        let time = match token.kind {
+            TokenKind::Start | TokenKind::End => {
+                self.advance();
+                for paren in [TokenKind::LeftParen, TokenKind::RightParen] {
+                    if self.accept(paren).is_none() {
+                        return Err(self.unexpected("@", "timestamp"));
+                    }
+                }
+                if token.kind == TokenKind::Start { At::Start } else { At::End }
+            }
+            _ => {
+                let sign = self.sign();
+                if self.peek().kind != TokenKind::Number {
+                    return Err(self.unexpected("@", "timestamp"));
+                }
+                let seconds = sign * self.number_literal()?.value;
+                // The bounds are those of an i64 of seconds, as in Prometheus.
+                if !(-9.2e18..9.2e18).contains(&seconds) {
+                    let message = format!("timestamp out of bounds for @ modifier: {seconds:.6}");
+                    return Err(self.error(whole, message));
+                }
+                At::Time((seconds * 1000.0).round() as i64)
+            }
+        };
+        let end = self.previous_end();
+        let (slot, span) = match &mut parsed.expr {
+            Expr::Vector(selector) => (&mut selector.at, &mut selector.span),
+            Expr::Matrix(matrix) => (&mut matrix.selector.at, &mut matrix.span),
+            Expr::Subquery(subquery) => (&mut subquery.at, &mut subquery.span),
+            _ => {
+                let message = "@ modifier must be preceded by an instant vector selector or range \
+                               vector selector or a subquery";
+                return Err(self.error(whole, message));
+            }
+        };
+        if slot.is_some() {
+            return Err(self.error(whole, "@ <timestamp> may not be set multiple times"));
+        }
+        *slot = Some(time);
+        span.end = end;
+        Ok(parsed)
+    }
+
+    /// A sign before a number: 1 or -1.
+    pub(super) fn sign(&mut self) -> f64 {
+        match self.peek().kind {
+            TokenKind::Operator(BinaryOp::Add) => {
+                self.advance();
+                1.0
+            }
+            TokenKind::Operator(BinaryOp::Sub) => {
+                self.advance();
+                -1.0
+            }
+            _ => 1.0,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Writes expressions back as text, in the form of `promql/parser/printer.go`.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::model::{METRIC_NAME, MatchOp, Matcher, format_duration_ms, is_classic_label_name};
+
+use super::ast::{Aggregate, At, Binary, Cardinality, Expr, NumberLiteral, VectorSelector};
+use super::token::quote;
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Expr::Number(number) => number.fmt(f),
+            Expr::String(string) => f.write_str(&quote(&string.value)),
+            Expr::Vector(selector) => {
+                write_matchers(selector, f)?;
+                write_times(selector.at, selector.offset_ms, f)
+            }
+            Expr::Matrix(matrix) => {
+                write_matchers(&matrix.selector, f)?;
+                write!(f, "[{}]", format_duration_ms(matrix.range_ms))?;
+                write_times(matrix.selector.at, matrix.selector.offset_ms, f)
+            }
+            Expr::Subquery(subquery) => {
+                let step = subquery.step_ms.map(format_duration_ms).unwrap_or_default();
+                write!(f, "{}[{}:{step}]", subquery.expr, format_duration_ms(subquery.range_ms))?;
+                write_times(subquery.at, subquery.offset_ms, f)
+            }
+            Expr::Aggregate(aggregate) => aggregate.fmt(f),
+            Expr::Binary(binary) => binary.fmt(f),
+            Expr::Call(call) => {
+                write!(f, "{}(", call.function.name)?;
+                for (place, arg) in call.args.iter().enumerate() {
+                    let comma = if place > 0 { ", " } else { "" };
+                    write!(f, "{comma}{arg}")?;
+                }
+                f.write_str(")")
+            }
+            Expr::Paren(paren) => write!(f, "({})", paren.expr),
+            Expr::Unary(unary) => {
+                write!(f, "{}{}", if unary.negative { "-" } else { "+" }, unary.expr)
+            }
+        }
+    }
+}
+
+impl Display for NumberLiteral {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.is_duration {
+            return f.write_str(&format_duration_ms((self.value * 1000.0).round() as i64));
+        }
+        f.write_str(&format_value(self.value))
+    }
+}
+
+/// A value as Go's `strconv.FormatFloat(v, 'f', -1, 64)` writes it: the shortest form that reads
+/// back exactly, without an exponent.
+pub(super) fn format_value(value: f64) -> String {
+    if value.is_nan() {
+        "NaN".to_owned()
+    } else if value.is_infinite() {
+        if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned()
+    } else {
+        value.to_string()
+    }
+}
+
+fn write_times(at: Option<At>, offset_ms: i64, f: &mut Formatter<'_>) -> fmt::Result {
+    match at {
+        // Whole milliseconds written by hand: a float would lose digits of large times.
+        Some(At::Time(ms)) => {
+            let sign = if ms < 0 { "-" } else { "" };
+            let ms = ms.unsigned_abs();
+            write!(f, " @ {sign}{}.{:03}", ms / 1000, ms % 1000)?;
+        }
+        Some(At::Start) => f.write_str(" @ start()")?,
+        Some(At::End) => f.write_str(" @ end()")?,
+        None => {}
+    }
+    if offset_ms == 0 { Ok(()) } else { write!(f, " offset {}", format_duration_ms(offset_ms)) }
+}
+
+fn write_matchers(selector: &VectorSelector, f: &mut Formatter<'_>) -> fmt::Result {
+    let name = selector.name.as_deref();
+    f.write_str(name.unwrap_or(""))?;
+    let is_the_name = |m: &Matcher| {
+        m.name() == METRIC_NAME && m.op() == MatchOp::Equal && Some(m.value()) == name
+    };
+    let mut parts: Vec<String> =
+        selector.matchers.iter().filter(|m| !is_the_name(m)).map(matcher_text).collect();
+    if parts.is_empty() && name.is_some() {
+        return Ok(());
+    }
+    parts.sort_unstable();
+    write!(f, "{{{}}}", parts.join(","))
+}
+
+fn matcher_text(matcher: &Matcher) -> String {
+    format!("{}{}{}", label_text(matcher.name()), matcher.op().as_str(), quote(matcher.value()))
+}
+
+fn label_text(name: &str) -> String {
+    // `inf` and `nan` read as numbers in a list of labels.
+    let is_number = name.eq_ignore_ascii_case("inf") || name.eq_ignore_ascii_case("nan");
+    if is_classic_label_name(name) && !is_number { name.to_owned() } else { quote(name) }
+}
+
+fn label_list(names: &[String]) -> String {
+    names.iter().map(|name| label_text(name)).collect::<Vec<_>>().join(", ")
+}
+
+impl Display for Aggregate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.op.as_str())?;
+        if self.without {
+            write!(f, " without ({}) ", label_list(&self.grouping))?;
+        } else if !self.grouping.is_empty() {
+            write!(f, " by ({}) ", label_list(&self.grouping))?;
+        }
+        match &self.param {
+            Some(param) => write!(f, "({param}, {})", self.expr),
+            None => write!(f, "({})", self.expr),
+        }
+    }
+}
+
+impl Display for Binary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let bool_word = if self.return_bool { " bool" } else { "" };
+        write!(f, "{} {}{bool_word}", self.lhs, self.op.as_str())?;
+        if let Some(matching) = &self.matching {
+            let side = match matching.cardinality {
+                Cardinality::ManyToOne => Some("left"),
+                Cardinality::OneToMany => Some("right"),
+                _ => None,
+            };
+            if !matching.labels.is_empty() || matching.on || side.is_some() {
+                let word = if matching.on { "on" } else { "ignoring" };
+                write!(f, " {word} ({})", label_list(&matching.labels))?;
+            }
+            if let Some(side) = side {
+                write!(f, " group_{side} ({})", label_list(&matching.include))?;
+            }
+        }
+        write!(f, " {}", self.rhs)
+    }
+}
