@@ -1,13 +1,21 @@
-//! What decoding costs, per request of 2,000 series with one sample each (as Prometheus sends).
+//! What the ways in cost: a remote-write request of 2,000 series with one sample each (as
+//! Prometheus sends it), a scrape of 10,000 series, a round of the host collector.
 
 #![allow(missing_docs, reason = "criterion's macro writes an undocumented function")]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hashbrown::HashMap;
+use vedette::collect::host::{HostCollector, HostRoots};
+use vedette::collect::scrape::{Plan, ScrapeState, Target};
+use vedette::config::{Limits, ScrapeConfig};
 use vedette::decode::inflate::snappy_into;
 use vedette::decode::remote_write::v1;
+use vedette::model::Timestamp;
 
 const SERIES: u64 = 2_000;
 
@@ -115,5 +123,45 @@ fn decode(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode);
+/// One scrape of 10,000 series of which each is known already.
+fn scrape(c: &mut Criterion) {
+    use std::fmt::Write as _;
+    let config = ScrapeConfig { job_name: "bench".to_owned(), ..ScrapeConfig::default() };
+    let plan = Plan::new(&[config], &Limits::default()).expect("good settings");
+    let pool = &plan.pools[0];
+    let target = Target::new(pool, "host:9100", &BTreeMap::new()).expect("good").expect("kept");
+    let mut state = ScrapeState::new(Arc::clone(pool), &target);
+    let mut body = String::from("# TYPE http_requests_total counter\n");
+    for n in 0..10_000 {
+        writeln!(
+            body,
+            "http_requests_total{{method=\"get\",handler=\"/api/v1/orders/{n}\",code=\"200\"}} {}",
+            f64::from(n) * 1.5
+        )
+        .expect("to memory");
+    }
+    let mut round = 0;
+    c.bench_function("scrape of 10,000 known series", |b| {
+        b.iter(|| {
+            round += 15_000;
+            let answer = Ok((body.as_bytes(), None));
+            let now = Timestamp::from_millis(round);
+            black_box(state.apply(answer, now, Duration::from_millis(5)).rows.len())
+        });
+    });
+}
+
+/// One round of the host collector on this machine.
+fn host(c: &mut Criterion) {
+    let mut collector = HostCollector::new(HostRoots::default(), "bench");
+    let mut round = 0;
+    c.bench_function("host collector", |b| {
+        b.iter(|| {
+            round += 15_000;
+            black_box(collector.collect(Timestamp::from_millis(round)).rows.len())
+        });
+    });
+}
+
+criterion_group!(benches, decode, scrape, host);
 criterion_main!(benches);

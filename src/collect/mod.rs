@@ -9,5 +9,6 @@ pub mod host;
 pub mod own;
 pub mod relabel;
 pub mod scrape;
+pub mod targets;
 
 pub use crate::telemetry::Collected;

@@ -1,7 +1,7 @@
 //! What an answer of a target means, given what it answered before (`scrape/scrape.go` of
 //! Prometheus). Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub struct ScrapeState {
     round: u64,
     families: BTreeMap<String, Metadata>,
     report: Vec<Labels>,
+    /// Series from before the group's settings changed. What the next scrape does not show, ends.
+    left_over: BTreeSet<Labels>,
 }
 
 #[derive(Debug)]
@@ -85,7 +87,18 @@ impl ScrapeState {
         let target = target.labels.clone();
         let report = REPORT.iter().filter_map(|(name, _)| report_labels(&target, name)).collect();
         let families = BTreeMap::new();
-        ScrapeState { pool, target, series: HashMap::new(), round: 0, families, report }
+        let left_over = BTreeSet::new();
+        ScrapeState { pool, target, series: HashMap::new(), round: 0, families, report, left_over }
+    }
+
+    /// The same target under changed settings of its group: labels are worked out anew, and
+    /// series that thereby change are ended by the next scrape.
+    #[must_use]
+    pub fn with_pool(mut self, pool: Arc<Pool>) -> Self {
+        let stored = self.series.drain().filter(|(_, known)| known.stored);
+        self.left_over.extend(stored.filter_map(|(_, known)| known.labels));
+        self.pool = pool;
+        self
     }
 
     /// The outcome of an answer (its inflated body and its content type), or of a failure to get
@@ -142,7 +155,12 @@ impl ScrapeState {
     }
 
     fn end_series(&mut self, now: Timestamp, rows: &mut Vec<Row>, ended: impl Fn(&Known) -> bool) {
-        let mut gone: Vec<Labels> = Vec::new();
+        if !self.left_over.is_empty() {
+            for row in rows.iter() {
+                self.left_over.remove(&row.labels);
+            }
+        }
+        let mut gone: Vec<Labels> = std::mem::take(&mut self.left_over).into_iter().collect();
         self.series.retain(|_, known| {
             if !ended(known) {
                 known.stored = known.pending;

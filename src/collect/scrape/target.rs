@@ -29,6 +29,13 @@ pub struct Pool {
     pub(super) metric_relabel: Vec<Relabel>,
 }
 
+impl Pool {
+    /// Whether the settings are the same.
+    pub fn same_as(&self, other: &Pool) -> bool {
+        self.config == other.config && self.limits == other.limits
+    }
+}
+
 /// All groups of the settings, checked.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {

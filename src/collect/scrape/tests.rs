@@ -111,6 +111,22 @@ fn a_target_that_goes_ends_all_its_series_and_those_about_the_scrape() {
 }
 
 #[test]
+fn changed_settings_end_only_the_series_that_they_change() {
+    let mut before = state(|_| {});
+    text(&mut before, 1, "a{x=\"1\"} 1\nb 1\n");
+    let mut after = before.with_pool(pool(|config| {
+        config.metric_relabel_configs = vec![RelabelConfig {
+            regex: "x".to_owned(),
+            action: RelabelAction::LabelDrop,
+            ..RelabelConfig::default()
+        }];
+    }));
+    let outcome = text(&mut after, 2, "a{x=\"1\"} 1\nb 1\n");
+    assert_eq!(shown(&outcome, false), ["a 1 @2000", "b 1 @2000", "a{x=\"1\"} stale @2000"]);
+    assert_eq!(shown(&text(&mut after, 3, "b 1\n"), false), ["b 1 @3000", "a stale @3000"]);
+}
+
+#[test]
 fn conflicting_labels_are_exported_or_honoured() {
     let body = "a{job=\"x\",instance=\"y\",exported_job=\"z\"} 1\n";
     let mut usual = state(|_| {});
