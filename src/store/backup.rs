@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::disk::sync_directory_of;
 use super::{DiskMedium, Progress, Store, StoreError, StoreOptions, Table};
 
 /// Bytes copied in one transaction of the new file.
@@ -26,7 +27,7 @@ pub fn backup(store: &Store, target: &Path, progress: &Progress<'_>) -> Result<u
     }
     let copied = copy(store, partial, progress)?;
     std::fs::rename(partial, target).map_err(|e| StoreError::file(target, &e))?;
-    sync_directory(target)?;
+    sync_directory_of(target).map_err(|e| StoreError::file(target, &e))?;
     Ok(copied)
 }
 
@@ -56,15 +57,4 @@ fn copy(store: &Store, partial: &Path, progress: &Progress<'_>) -> Result<u64, S
     }
     progress(1.0);
     Ok(copied)
-}
-
-/// A rename is durable only once the directory is.
-fn sync_directory(path: &Path) -> Result<(), StoreError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    std::fs::File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|e| StoreError::file(directory, &e))
 }

@@ -41,6 +41,9 @@ impl DiskMedium {
         if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory)?;
         }
+        if !path.exists() {
+            create(path)?;
+        }
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
@@ -79,6 +82,28 @@ impl Medium for DiskMedium {
             stat.f_blocks.saturating_mul(stat.f_frsize),
         ))
     }
+}
+
+/// Creates an empty database beside `path` and moves it there once it is complete: power that
+/// goes in the middle must not leave a file that nothing can open.
+fn create(path: &Path) -> io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".new");
+    let partial = Path::new(&partial);
+    match std::fs::remove_file(partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    drop(redb::Database::create(partial).map_err(io::Error::other)?);
+    File::open(partial)?.sync_all()?;
+    std::fs::rename(partial, path)?;
+    sync_directory_of(path)
+}
+
+/// A new name is durable only once its directory is.
+pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 struct DiskBackend(Arc<File>);

@@ -231,10 +231,10 @@ impl OpenBlock {
             return Err("larger than any block");
         }
         self.unpacked.clear();
-        self.unpacked.reserve(unpacked_len);
-        zstd::bulk::decompress_to_buffer(&payload[HEADER_BYTES..], &mut self.unpacked)
-            .map_err(|_| "cannot be decompressed")?;
-        if self.unpacked.len() != unpacked_len {
+        self.unpacked.resize(unpacked_len, 0);
+        let packed = &payload[HEADER_BYTES..];
+        let written = zstd::bulk::decompress_to_buffer(packed, self.unpacked.as_mut_slice());
+        if written.map_err(|_| "cannot be decompressed")? != unpacked_len {
             return Err("of another length than stated");
         }
         self.read_directory(count).ok_or("a directory that does not add up")

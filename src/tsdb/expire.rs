@@ -33,6 +33,7 @@ impl Tsdb {
     /// Applies `retention` as of `now`.
     pub fn expire(&self, now: Timestamp, retention: &Retention) -> Result<Expired, TsdbError> {
         let mut upkeep = self.lock_upkeep();
+        self.mend_store()?;
         let mut expired = Expired::default();
         let raw_horizon = now.millis().saturating_sub(retention.raw_ms);
         // A rollup that would go at once is not made.

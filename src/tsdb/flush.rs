@@ -15,6 +15,7 @@ impl Tsdb {
     /// `progress` hears how far it has come. Gives how many samples were moved.
     pub fn flush(&self, progress: &dyn Fn(f64)) -> Result<u64, TsdbError> {
         let mut upkeep = self.lock_upkeep();
+        self.mend_store()?;
         self.freeze();
         let frozen = self.read_heads().frozen;
         let mut moved = 0;

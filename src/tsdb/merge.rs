@@ -79,6 +79,7 @@ impl Tsdb {
     /// go on meanwhile.
     pub fn merge(&self, now: Timestamp, progress: &dyn Fn(f64)) -> Result<bool, TsdbError> {
         let _turn = self.lock_upkeep();
+        self.mend_store()?;
         let catalog = self.catalog();
         let Some(job) = next_job(&catalog, now.millis()) else { return Ok(false) };
         let flushed: Vec<Segment> = match job {

@@ -123,7 +123,7 @@ impl Tsdb {
     pub fn write(&self, batches: &[Batch]) -> Result<(), TsdbError> {
         let mut state = self.lock_writer();
         let head = Arc::clone(&self.read_heads().active);
-        if state.unsettled {
+        if state.unsettled || self.store.has_failed() {
             self.settle(&mut state, &head)?;
         }
         for batch in batches {
@@ -168,6 +168,16 @@ impl Tsdb {
         state.writer.settle_failed(self, head)?;
         state.unsettled = false;
         Ok(())
+    }
+
+    /// Reopens the store if a failed write of flush, merge or expiry has closed it.
+    fn mend_store(&self) -> Result<(), TsdbError> {
+        if !self.store.has_failed() {
+            return Ok(());
+        }
+        let mut state = self.lock_writer();
+        let head = Arc::clone(&self.read_heads().active);
+        self.settle(&mut state, &head)
     }
 
     fn series_exist(&self, batch: &Batch) -> bool {
