@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use crate::clock::ManualClock;
+use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
 use crate::engine::{Pipeline, Policy};
 use crate::model::{Labels, Timestamp};
@@ -61,7 +62,9 @@ fn serve(settings: Settings) -> Served {
         },
     )
     .expect("started");
-    app.ready(Engine { tsdb, pipeline }).expect("ready");
+    let (sink, _) = mpsc::channel(1);
+    let targets = Targets::new(sink, Arc::clone(&app.clock), Arc::clone(&app.telemetry));
+    app.ready(Engine { tsdb, pipeline, targets: Arc::new(targets) }).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }
 
