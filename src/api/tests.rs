@@ -372,3 +372,13 @@ async fn a_body_beyond_the_limit_is_413() {
     assert_eq!(status, 413);
     assert!(answer["error"].as_str().expect("a text").contains("limits.body_bytes_max"));
 }
+
+#[tokio::test]
+async fn a_compaction_moves_memory_into_blocks_and_loses_nothing() {
+    let served = serve(Settings::default());
+    let (status, answer) = send(&served, Method::POST, "/api/v1/admin/compact", "").await;
+    // Three series of ten samples, as `serve` wrote them.
+    assert_eq!((status.as_u16(), &answer["data"]["flushed_samples"]), (200, &Value::from(30)));
+    let (_, read) = get(&served, "/api/v1/query?query=count_over_time(load[1h])").await;
+    assert_eq!(read["data"]["result"][0]["value"][1], "10");
+}
