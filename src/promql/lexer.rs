@@ -139,8 +139,9 @@ impl Lexer<'_> {
                 self.parens += 1;
                 (TokenKind::LeftParen, 1)
             }
+            // Prometheus's lexer has taken the parenthesis already when it notices.
             ')' if self.parens == 0 => {
-                return self.fail(start, "unexpected right parenthesis ')'");
+                return self.fail(start + 1, "unexpected right parenthesis ')'");
             }
             ')' => {
                 self.parens -= 1;

@@ -140,7 +140,7 @@ fn limits(param: &Scalars, grid: Grid) -> Result<Vec<usize>> {
             }
             // The largest and smallest float that an i64 can hold.
             if !(-9_223_372_036_854_774_784.0..=9_223_372_036_854_774_784.0).contains(&k) {
-                let k = super::super::print::format_value(k);
+                let k = super::super::print::format_short(k);
                 return Err(QueryError::Execution(format!(
                     "Scalar value {k} {} int64",
                     if k.starts_with('-') { "underflows" } else { "overflows" }

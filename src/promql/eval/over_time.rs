@@ -11,8 +11,6 @@ use super::run::Run;
 pub(super) fn fold(kind: RangeKind) -> fn(&[f64]) -> f64 {
     match kind {
         RangeKind::Avg => average,
-        RangeKind::Min => |values| extreme(values, |value, best| value < best),
-        RangeKind::Max => |values| extreme(values, |value, best| value > best),
         RangeKind::Sum => sum,
         RangeKind::Stdvar => variance,
         RangeKind::Stddev => |values| variance(values).sqrt(),
@@ -55,14 +53,41 @@ fn average(values: &[f64]) -> f64 {
     running.map_or(sum / count + c / count, |mean| mean + c)
 }
 
-fn extreme(values: &[f64], better: impl Fn(f64, f64) -> bool) -> f64 {
-    let mut best = values[0];
-    for value in values {
-        if better(*value, best) || best.is_nan() {
-            best = *value;
-        }
+/// The smallest or largest value of windows that only move forward: a queue of the places that
+/// can still become the best, best first, so that each sample is looked at once.
+pub(super) struct Extreme<'q> {
+    queue: &'q mut Vec<u32>,
+    head: usize,
+    seen: usize,
+}
+
+impl<'q> Extreme<'q> {
+    pub(super) fn new(queue: &'q mut Vec<u32>) -> Self {
+        queue.clear();
+        Extreme { queue, head: 0, seen: 0 }
     }
-    best
+
+    /// The best of a window; NaN only where there is nothing else.
+    pub(super) fn of(&mut self, w: &Window<'_>, better: impl Fn(f64, f64) -> bool) -> f64 {
+        let values = w.all.values.as_slice();
+        for place in self.seen.max(w.from)..w.to {
+            let value = values[place];
+            if value.is_nan() {
+                continue;
+            }
+            while self.queue.len() > self.head
+                && self.queue.last().is_some_and(|last| !better(values[*last as usize], value))
+            {
+                self.queue.pop();
+            }
+            self.queue.push(place as u32);
+        }
+        self.seen = self.seen.max(w.to);
+        while self.queue.get(self.head).is_some_and(|first| (*first as usize) < w.from) {
+            self.head += 1;
+        }
+        self.queue.get(self.head).map_or(f64::NAN, |best| values[*best as usize])
+    }
 }
 
 /// The seconds of the last smallest or largest sample.
@@ -137,13 +162,14 @@ pub(super) fn mad(values: &[f64], scratch: &mut Vec<f64>) -> f64 {
 /// Notes a quantile outside of 0 to 1.
 pub(in crate::promql) fn warn_of_quantile(run: &Run<'_>, q: f64) {
     if !(0.0..=1.0).contains(&q) {
-        let q = super::super::print::format_value(q);
+        let q = super::super::print::format_short(q);
         run.warn(format!("PromQL warning: quantile value should be between 0 and 1, got {q}"));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::source::Samples;
     use super::*;
 
     #[test]
@@ -156,11 +182,24 @@ mod tests {
     }
 
     #[test]
-    fn extremes_prefer_numbers_to_nan() {
-        let min = fold(RangeKind::Min);
-        assert_eq!(min(&[f64::NAN, 3.0, 2.0]), 2.0);
-        assert_eq!(min(&[3.0, f64::NAN]), 3.0);
-        assert!(min(&[f64::NAN]).is_nan());
+    fn the_extremes_of_moving_windows_are_those_of_each_window() {
+        let values: Vec<f64> = (0..200_i32)
+            .map(|i| if i % 7 == 3 { f64::NAN } else { f64::from(i * 7919 % 101) })
+            .collect();
+        let times: Vec<i64> = (0..200).collect();
+        let all = Samples { times, values };
+        let mut queue = Vec::new();
+        for width in [1, 2, 5, 30] {
+            let mut extreme = Extreme::new(&mut queue);
+            for to in (1..=200).step_by(3) {
+                let from = (to - 1_usize).saturating_sub(width);
+                let w = Window { all: &all, from, to, start: 0, end: 0, step: 0 };
+                // `f64::max` prefers numbers to NaN too.
+                let expected = all.values[from..to].iter().copied().fold(f64::NAN, f64::max);
+                let found = extreme.of(&w, |a, b| a > b);
+                assert!(found == expected || found.is_nan() && expected.is_nan(), "{from}..{to}");
+            }
+        }
     }
 
     #[test]

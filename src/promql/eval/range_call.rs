@@ -315,6 +315,14 @@ impl RangeCall<'_> {
             RangeKind::Mad => slide(at, range, all, out, |w| {
                 if heavy(w) { over_time::mad(w.values(), scratch) } else { ABSENT }
             }),
+            RangeKind::Min => {
+                let mut extreme = over_time::Extreme::new(counts);
+                slide(at, range, all, out, |w| extreme.of(w, |value, best| value < best));
+            }
+            RangeKind::Max => {
+                let mut extreme = over_time::Extreme::new(counts);
+                slide(at, range, all, out, |w| extreme.of(w, |value, best| value > best));
+            }
             RangeKind::Count => slide(at, range, all, out, |w| w.len() as f64),
             RangeKind::Present => slide(at, range, all, out, |_| 1.0),
             RangeKind::Last => slide(at, range, all, out, |w| all.values[w.to - 1]),

@@ -7,13 +7,11 @@ use super::range_call::Window;
 #[inline(always)]
 pub(in crate::promql) fn kahan_add(value: f64, sum: f64, compensation: f64) -> (f64, f64) {
     let total = sum + value;
-    let compensation = if total.is_infinite() {
-        0.0
-    } else if sum.abs() >= value.abs() {
-        compensation + ((sum - total) + value)
-    } else {
-        compensation + ((value - total) + sum)
-    };
+    // Written so that it compiles to selections instead of branches: which of the two is larger
+    // cannot be predicted.
+    let (large, small) = if sum.abs() >= value.abs() { (sum, value) } else { (value, sum) };
+    let lost = (large - total) + small;
+    let compensation = if total.is_infinite() { 0.0 } else { compensation + lost };
     (total, compensation)
 }
 
