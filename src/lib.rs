@@ -13,7 +13,13 @@ pub mod store;
 pub mod telemetry;
 // Floor 3: wire formats and the time-series engine.
 pub mod decode;
-// Floor 4: what goes out and looks.
+pub mod tsdb;
+// Floor 4: what measures, and the one way in.
 pub mod collect;
+pub mod engine;
 // Floor 5: the HTTP interface.
 pub mod api;
+// Floor 6: the running daemon.
+pub mod daemon;
+// Floor 7: the command line.
+pub mod cli;

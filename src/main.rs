@@ -1,3 +1,7 @@
 //! The thin binary: hands over to the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vedette::cli::run()
+}

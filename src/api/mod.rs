@@ -2,19 +2,32 @@
 //!
 //! Owns: routes, access, parameters, answers, statuses and the accept loop. Never: deciding
 //! anything about the data; that is the business of the rooms below. Start reading at
-//! [`ApiError`], then at the router.
+//! [`router`].
 
+mod admin;
 mod auth;
 mod body;
 mod error;
 mod guard;
+mod ingest;
 mod json;
 mod listen;
 mod params;
+mod query;
+mod request;
+mod router;
+mod series;
+mod state;
+mod status;
 mod tls;
 pub mod tokens;
 
 pub use auth::Gate;
 pub use error::{ApiError, ErrorKind};
 pub use listen::{CurrentTls, ListenOptions, serve};
+pub use router::router;
+pub use state::{App, Engine, Phase, ReloadRequest};
 pub use tls::load_tls;
+
+#[cfg(test)]
+mod tests;

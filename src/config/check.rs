@@ -1,6 +1,8 @@
 //! What holds between settings, beyond the type of each.
 
-use super::{AuthMode, Period, Settings};
+use regex::Regex;
+
+use super::{AuthMode, Period, RelabelAction, RelabelConfig, ScrapeConfig, Settings};
 
 /// A setting that cannot be used: the dotted key, and what to do about it.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,6 +21,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Invalid> {
     check_periods(settings)?;
     check_counts(settings)?;
     check_tokens(settings)?;
+    check_scrape(settings)?;
     if settings.storage.path.as_os_str().is_empty() {
         return Err(invalid("storage.path", "is empty; name a directory"));
     }
@@ -57,7 +60,6 @@ fn check_periods(settings: &Settings) -> Result<(), Invalid> {
     at_least("server.body_timeout", settings.server.body_timeout, second)?;
     at_least("query.timeout", settings.query.timeout, Period::from_millis(1))?;
     at_least("query.lookback_delta", settings.query.lookback_delta, Period::from_millis(1))?;
-    at_least("storage.flush_interval", settings.storage.flush_interval, second)?;
     at_least("retention.raw", settings.retention.raw, Period::from_secs(3600))?;
     if settings.server.shutdown_timeout > Period::from_secs(8) {
         return Err(invalid(
@@ -116,6 +118,76 @@ fn check_tokens(settings: &Settings) -> Result<(), Invalid> {
     Ok(())
 }
 
+fn check_scrape(settings: &Settings) -> Result<(), Invalid> {
+    for (index, group) in settings.scrape.iter().enumerate() {
+        let key = |name: &str| format!("scrape[{index}].{name}");
+        if group.job_name.is_empty() {
+            return Err(invalid(&key("job_name"), "is missing; give the group a name"));
+        }
+        if settings.scrape[..index].iter().any(|earlier| earlier.job_name == group.job_name) {
+            let message = format!("{:?} appears twice; give each group its own", group.job_name);
+            return Err(invalid(&key("job_name"), message));
+        }
+        check_scrape_times(group, &key)?;
+        if !["http", "https"].contains(&group.scheme.as_str()) {
+            let message = format!("is {:?}; use \"http\" or \"https\"", group.scheme);
+            return Err(invalid(&key("scheme"), message));
+        }
+        let lists = [
+            ("relabel", &group.relabel_configs),
+            ("metric_relabel", &group.metric_relabel_configs),
+        ];
+        for (name, steps) in lists {
+            for (place, step) in steps.iter().enumerate() {
+                check_relabel(step)
+                    .map_err(|message| invalid(&key(&format!("{name}[{place}]")), message))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_scrape_times(group: &ScrapeConfig, key: &dyn Fn(&str) -> String) -> Result<(), Invalid> {
+    at_least(&key("scrape_interval"), group.scrape_interval, Period::from_secs(1))?;
+    if let Some(timeout) = group.scrape_timeout {
+        at_least(&key("scrape_timeout"), timeout, Period::from_millis(1))?;
+        if timeout > group.scrape_interval {
+            let message =
+                format!("{timeout} is longer than the interval, {}", group.scrape_interval);
+            return Err(invalid(&key("scrape_timeout"), message));
+        }
+    }
+    Ok(())
+}
+
+/// What Prometheus refuses when it loads its file (`model/relabel/relabel.go`, `Validate`).
+fn check_relabel(step: &RelabelConfig) -> Result<(), String> {
+    if let Err(error) = Regex::new(&format!("^(?s:{})$", step.regex)) {
+        let reason = error.to_string();
+        return Err(format!(
+            "`regex` {:?}: {}",
+            step.regex,
+            reason.lines().last().unwrap_or_default().trim()
+        ));
+    }
+    let writes = matches!(
+        step.action,
+        RelabelAction::Replace
+            | RelabelAction::HashMod
+            | RelabelAction::Lowercase
+            | RelabelAction::Uppercase
+            | RelabelAction::KeepEqual
+            | RelabelAction::DropEqual
+    );
+    if writes && step.target_label.is_empty() {
+        return Err("this action needs a `target_label`".to_owned());
+    }
+    if step.action == RelabelAction::HashMod && step.modulus == 0 {
+        return Err("hashmod needs a `modulus` above 0".to_owned());
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +214,31 @@ mod tests {
             hash: super::super::TokenHash::of("x"),
         });
         assert_eq!(check(&settings).expect_err("no effect").key, "auth.mode");
+    }
+
+    fn scrape(text: &str) -> Result<(), Invalid> {
+        let settings: Settings = toml::from_str(text).expect("well-formed");
+        check(&settings)
+    }
+
+    #[test]
+    fn a_scrape_group_that_cannot_work_is_refused_at_its_key() {
+        for (text, key) in [
+            ("[[scrape]]\n", "scrape[0].job_name"),
+            ("[[scrape]]\njob_name='a'\n[[scrape]]\njob_name='a'\n", "scrape[1].job_name"),
+            ("[[scrape]]\njob_name='a'\nscrape_interval='10ms'\n", "scrape[0].scrape_interval"),
+            (
+                "[[scrape]]\njob_name='a'\nscrape_interval=5\nscrape_timeout=6\n",
+                "scrape[0].scrape_timeout",
+            ),
+            ("[[scrape]]\njob_name='a'\nscheme='ftp'\n", "scrape[0].scheme"),
+            (
+                "[[scrape]]\njob_name='a'\n[[scrape.relabel]]\nregex='('\ntarget_label='b'\n",
+                "scrape[0].relabel[0]",
+            ),
+        ] {
+            assert_eq!(scrape(text).expect_err(text).key, key);
+        }
+        assert_eq!(scrape("[[scrape]]\njob_name='a'\nscrape_interval='30s'\n"), Ok(()));
     }
 }

@@ -50,6 +50,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Built-in collectors.
     pub collect: Collect,
+    /// Targets that are asked for their metrics.
+    pub scrape: Vec<ScrapeConfig>,
     /// Bounds on PromQL.
     pub query: Query,
     /// Bounds on input.

@@ -15,12 +15,9 @@ pub struct Storage {
     pub path: PathBuf,
     /// Memory for pages of the database.
     pub cache: ByteSize,
-    /// Below this much free disk (or 5 % of it, whichever is more) writes are refused with 503.
-    pub min_free: ByteSize,
-    /// Memory is packed into blocks at least this often.
-    pub flush_interval: Period,
-    /// Memory is packed into blocks once the journal is this large.
-    pub flush_bytes: ByteSize,
+    /// Writes are refused with 503 below this much free disk; 0 stands for 5 % of it, at least
+    /// 256 MiB.
+    pub free_bytes_min: ByteSize,
 }
 
 impl Default for Storage {
@@ -28,9 +25,7 @@ impl Default for Storage {
         Storage {
             path: PathBuf::from("data"),
             cache: ByteSize::from_mebibytes(32),
-            min_free: ByteSize::from_mebibytes(256),
-            flush_interval: Period::from_secs(15 * 60),
-            flush_bytes: ByteSize::from_mebibytes(64),
+            free_bytes_min: ByteSize::from_bytes(0),
         }
     }
 }

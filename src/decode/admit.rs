@@ -84,6 +84,15 @@ pub enum Reason {
         /// The oldest time kept.
         oldest: Timestamp,
     },
+    /// A new series beyond the number that is allowed.
+    #[error(
+        "it is a new series, and there are limits.series_max = {max} already; \
+         send fewer different label sets or raise the limit"
+    )]
+    TooManySeries {
+        /// How many there may be.
+        max: usize,
+    },
     /// Anything else that makes a sample unfit, in the words of the decoder that found it.
     #[error("{0}")]
     Malformed(String),
@@ -100,6 +109,7 @@ impl Reason {
             Reason::LongLabelValue { .. } => "long_label_value",
             Reason::TooFarAhead { .. } => "too_far_ahead",
             Reason::TooOld { .. } => "too_old",
+            Reason::TooManySeries { .. } => "too_many_series",
             Reason::Malformed(_) => "malformed",
         }
     }

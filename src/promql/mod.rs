@@ -3,21 +3,31 @@
 //! Owns: lexer, parser, type checks, printer, evaluator. Never: storage, clocks, HTTP. Start
 //! reading at [`parse`], [`instant`] and [`range`].
 
+mod aggregate;
+mod answer;
 mod ast;
+mod binary;
+mod eval;
 mod functions;
+mod histogram;
 mod lexer;
+mod operators;
 mod parser;
 mod print;
+mod signature;
 mod source;
 mod span;
 mod token;
 mod typecheck;
+mod unquote;
 
+pub use answer::{Answer, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
 pub use ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Matching,
     MatrixSelector, NumberLiteral, Paren, StringLiteral, Subquery, Unary, ValueType,
     VectorSelector,
 };
+pub use eval::{instant, range};
 pub use functions::Function;
 pub use parser::{parse, parse_selector};
 pub use source::{Hints, Samples, Selection, SeriesCursor, Source, SourceError};

@@ -65,6 +65,20 @@ pub(super) fn format_value(value: f64) -> String {
     }
 }
 
+/// A value as Go's `%v` and `%g` write it: with an exponent below 1e-4 and from 1e21 on, which
+/// Go's fmt package chooses for the shortest form.
+pub(super) fn format_short(value: f64) -> String {
+    let exponent = format!("{value:e}");
+    let Some((digits, exponent)) = exponent.split_once('e') else { return format_value(value) };
+    match exponent.parse::<i32>() {
+        Ok(e) if !(-4..21).contains(&e) => {
+            let sign = if e < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", e.abs())
+        }
+        _ => format_value(value),
+    }
+}
+
 fn write_times(at: Option<At>, offset_ms: i64, f: &mut Formatter<'_>) -> fmt::Result {
     match at {
         // Whole milliseconds written by hand: a float would lose digits of large times.

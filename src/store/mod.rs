@@ -131,6 +131,11 @@ impl Store {
         Ok(())
     }
 
+    /// Where the database is, for people.
+    pub fn place(&self) -> String {
+        self.medium.place()
+    }
+
     /// Bytes of the file, free pages included.
     pub fn file_bytes(&self) -> Result<u64, StoreError> {
         self.medium.file_bytes().map_err(|e| StoreError::read(redb::Error::Io(e)))

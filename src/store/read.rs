@@ -87,6 +87,17 @@ fn checked<'s>(
 }
 
 impl<'s> TableReader<'s> {
+    /// How many entries the table has.
+    pub fn len(&self) -> Result<u64, StoreError> {
+        use redb::ReadableTableMetadata;
+        self.open.len().map_err(|e| StoreError::read(e.into()))
+    }
+
+    /// Whether the table has no entries.
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.len()? == 0)
+    }
+
     /// The first entry at or after `from`. The value comes unopened, so that a damaged one can
     /// be stepped over.
     pub fn at_or_after(&self, from: &[u8]) -> Result<Option<Entry<'s>>, StoreError> {

@@ -1,7 +1,10 @@
 //! Which functions there are, and what they take. How they are evaluated stands in the files
 //! beside this one and in `eval`.
 
+pub(super) mod absent;
 mod dates;
+pub(super) mod labels;
+pub(super) mod sort;
 mod table;
 
 use super::ast::ValueType;

@@ -6,9 +6,10 @@ use super::super::ast::{
     Subquery,
 };
 use super::super::functions;
-use super::super::lexer::unquote;
+use super::super::print::format_value;
 use super::super::span::Span;
 use super::super::token::{Token, TokenKind, quote};
+use super::super::unquote::unquote;
 use super::{NESTING_MAX, Parsed, Parser, Result};
 
 impl Parser<'_> {
@@ -248,7 +249,11 @@ impl Parser<'_> {
                 let seconds = sign * self.number_literal()?.value;
                 // The bounds are those of an i64 of seconds, as in Prometheus.
                 if !(-9.2e18..9.2e18).contains(&seconds) {
-                    let message = format!("timestamp out of bounds for @ modifier: {seconds:.6}");
+                    let shown = match seconds {
+                        s if s.is_finite() => format!("{s:.6}"),
+                        s => format_value(s),
+                    };
+                    let message = format!("timestamp out of bounds for @ modifier: {shown}");
                     return Err(self.error(whole, message));
                 }
                 At::Time((seconds * 1000.0).round() as i64)

@@ -96,13 +96,14 @@ fn operators_bind_as_in_prometheus() {
 
 #[test]
 fn mistakes_are_told_in_prometheus_words() {
-    // Wordings from generated_parser.y, lex.go and parse.go of Prometheus 3.
+    // Wordings from generated_parser.y, lex.go and parse.go of Prometheus 3; all but those about
+    // numbers as durations were compared with the answers of Prometheus 2.42.
     for (text, message) in [
         ("", "1:1: parse error: no expression found in input"),
         ("# only", "1:1: parse error: no expression found in input"),
         ("1 +", "1:4: parse error: unexpected end of input"),
         ("(1", "1:3: parse error: unclosed left parenthesis"),
-        ("1)", "1:2: parse error: unexpected right parenthesis ')'"),
+        ("1)", "1:3: parse error: unexpected right parenthesis ')'"),
         ("x[5m", "1:5: parse error: unclosed left bracket"),
         ("x{", "1:3: parse error: unexpected end of input inside braces"),
         ("foo bar", "1:5: parse error: unexpected identifier \"bar\""),
@@ -205,7 +206,7 @@ fn mistakes_are_told_in_prometheus_words() {
         ),
         ("x @ y", "1:5: parse error: unexpected identifier \"y\" in @, expected timestamp"),
         ("x @ 1 @ 2", "1:1: parse error: @ <timestamp> may not be set multiple times"),
-        ("x @ Inf", "1:1: parse error: timestamp out of bounds for @ modifier: inf"),
+        ("x @ Inf", "1:1: parse error: timestamp out of bounds for @ modifier: +Inf"),
         ("x offset 1m[5m]", "1:12: parse error: no offset modifiers allowed before range"),
         ("(x)[5m]", "1:4: parse error: ranges only allowed for vector selectors"),
         (

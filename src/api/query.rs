@@ -1,0 +1,359 @@
+//! PromQL over HTTP: `query`, `query_range`, `format_query`, `parse_query`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::Response;
+use serde_json::json;
+
+use crate::model::Timestamp;
+use crate::promql::{self, Answer, Options, QueryError, Stop, Value};
+
+use super::json::{
+    Remarks, close_success, open_success, push_labels, push_point, push_text, push_time, success,
+};
+use super::params::Params;
+use super::request::read_params;
+use super::state::App;
+use super::{ApiError, ErrorKind};
+
+type Answered = Result<Response<Body>, ApiError>;
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        let kind = match &error {
+            QueryError::BadData(_) => ErrorKind::BadData,
+            QueryError::Execution(_) | QueryError::TooManySamples => ErrorKind::Execution,
+            QueryError::Timeout => ErrorKind::Timeout,
+            QueryError::Cancelled => ErrorKind::Canceled,
+            QueryError::Storage(reason) => return ApiError::internal(reason),
+        };
+        ApiError::new(kind, error.to_string())
+    }
+}
+
+/// `/api/v1/query`
+pub(super) async fn instant(State(app): State<Arc<App>>, request: Request) -> Answered {
+    let params = read_params(&app, request).await?;
+    let text = params.get("query").unwrap_or("").to_owned();
+    let at = params.time("time")?.unwrap_or_else(|| app.clock.now());
+    let expr = parse_query(&text)?;
+    let asked = Asked::read(&app, &params)?;
+    run(&app, &asked, move |reader, options| promql::instant(reader, &expr, at, options)).await
+}
+
+/// `/api/v1/query_range`
+pub(super) async fn range(State(app): State<Arc<App>>, request: Request) -> Answered {
+    let params = read_params(&app, request).await?;
+    let start = params.required_time("start")?;
+    let end = params.required_time("end")?;
+    if end < start {
+        return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
+    }
+    let step_ms = super::params::parse_duration(params.get("step").unwrap_or(""))
+        .map_err(|error| ApiError::parameter("step", error))?;
+    if step_ms <= 0 {
+        return Err(ApiError::parameter(
+            "step",
+            "zero or negative query resolution step widths are not accepted. \
+             Try a positive integer",
+        ));
+    }
+    let max_points = app.settings.load().query.max_points as i64;
+    if end.since(start) / step_ms > max_points {
+        return Err(ApiError::bad_data(format!(
+            "exceeded maximum resolution of {} points per timeseries. \
+             Try decreasing the query resolution (?step=XX)",
+            with_thousands(max_points)
+        )));
+    }
+    let text = params.get("query").unwrap_or("").to_owned();
+    let expr = parse_query(&text)?;
+    let asked = Asked::read(&app, &params)?;
+    run(&app, &asked, move |reader, options| {
+        promql::range(reader, &expr, start, end, step_ms, options)
+    })
+    .await
+}
+
+/// `/api/v1/format_query`
+pub(super) async fn format(State(app): State<Arc<App>>, request: Request) -> Answered {
+    let params = read_params(&app, request).await?;
+    let expr = parse_query(params.get("query").unwrap_or(""))?;
+    Ok(success(&expr.to_string()))
+}
+
+fn parse_query(text: &str) -> Result<promql::Expr, ApiError> {
+    promql::parse(text).map_err(|error| ApiError::parameter("query", error))
+}
+
+/// `11,000`, as Prometheus writes it in its message.
+fn with_thousands(number: i64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// What a request asks for besides the query itself.
+struct Asked {
+    timeout: Duration,
+    lookback_ms: i64,
+    max_samples: u64,
+    limit: Option<usize>,
+    stats: bool,
+}
+
+impl Asked {
+    fn read(app: &App, params: &Params) -> Result<Self, ApiError> {
+        let settings = app.settings.load();
+        let mut timeout = settings.query.timeout.duration();
+        if let Some(asked_ms) = params.duration_ms("timeout")? {
+            timeout = timeout.min(Duration::from_millis(asked_ms.max(0).unsigned_abs()));
+        }
+        let lookback_ms = match params.get("lookback_delta") {
+            None => settings.query.lookback_delta.millis(),
+            Some(text) => {
+                let asked = super::params::parse_duration(text).map_err(|error| {
+                    ApiError::bad_data(format!("error parsing lookback delta duration: {error}"))
+                })?;
+                // Prometheus takes its default for anything that is not positive.
+                if asked > 0 { asked } else { settings.query.lookback_delta.millis() }
+            }
+        };
+        Ok(Asked {
+            timeout,
+            lookback_ms,
+            max_samples: settings.query.max_samples as u64,
+            limit: params.limit()?,
+            stats: params.get("stats").is_some(),
+        })
+    }
+}
+
+/// Stops an evaluation when the request that asked for it is dropped: its client went away.
+struct StopOnDrop(Arc<Stop>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Waits for a place, evaluates on a thread of its own and writes the answer there.
+async fn run(
+    app: &Arc<App>,
+    asked: &Asked,
+    evaluate: impl FnOnce(&dyn promql::Source, &Options) -> Result<Answer, QueryError> + Send + 'static,
+) -> Answered {
+    let outcome = run_bounded(app, asked, evaluate).await;
+    if let Err(error) = &outcome {
+        app.telemetry.query_failures.add([error.kind.as_str()], 1);
+    }
+    outcome
+}
+
+async fn run_bounded(
+    app: &Arc<App>,
+    asked: &Asked,
+    evaluate: impl FnOnce(&dyn promql::Source, &Options) -> Result<Answer, QueryError> + Send + 'static,
+) -> Answered {
+    let tsdb = Arc::clone(&app.engine()?.tsdb);
+    let began = Instant::now();
+    let deadline = tokio::time::Instant::now() + asked.timeout;
+    let place = match tokio::time::timeout_at(deadline, app.queries().acquire_owned()).await {
+        // The wait for a place may have used up all of the time.
+        Ok(Ok(place)) if tokio::time::Instant::now() < deadline => place,
+        _ => {
+            return Err(ApiError::new(
+                ErrorKind::Timeout,
+                "query timed out in query queue; ask less often or raise query.concurrency",
+            ));
+        }
+    };
+    let queued = began.elapsed();
+    let stop = Arc::new(Stop::default());
+    let options = Options {
+        lookback_ms: asked.lookback_ms,
+        max_samples: asked.max_samples,
+        stop: Arc::clone(&stop),
+        ..Options::default()
+    };
+    let _stop_on_drop = StopOnDrop(Arc::clone(&stop));
+    let (limit, stats) = (asked.limit, asked.stats);
+    let telemetry = Arc::clone(&app.telemetry);
+    telemetry.queries_running.add(1);
+    let mut working = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        let reader = tsdb.reader().map_err(ApiError::internal);
+        let answer = reader.and_then(|reader| Ok(evaluate(&reader, &options)?));
+        let took = began.elapsed();
+        telemetry.queries_running.add(-1);
+        telemetry.query_duration.observe(took - queued);
+        answer.map(|answer| render(answer, limit, stats.then_some((queued, took))))
+    });
+    let finished = tokio::select! {
+        finished = &mut working => finished,
+        () = tokio::time::sleep_until(deadline) => {
+            stop.time_out();
+            working.await
+        }
+    };
+    finished.map_err(|_| ApiError::internal("a query panicked"))?
+}
+
+/// Writes an answer. `stats`: how long it waited and how long it took in all.
+fn render(
+    mut answer: Answer,
+    limit: Option<usize>,
+    stats: Option<(Duration, Duration)>,
+) -> Response<Body> {
+    let mut remarks = Remarks { warnings: answer.warnings, infos: answer.infos };
+    if let Some(limit) = limit
+        && truncate(&mut answer.value, limit)
+    {
+        remarks.warnings.push("results truncated due to limit".to_owned());
+    }
+    let mut out = open_success(expected_bytes(&answer.value));
+    out.extend_from_slice(b"{\"resultType\":");
+    push_value(&mut out, &answer.value);
+    if let Some((queued, took)) = stats {
+        let stats = json!({
+            "timings": {
+                "evalTotalTime": (took - queued).as_secs_f64(),
+                "execQueueTime": queued.as_secs_f64(),
+                "execTotalTime": took.as_secs_f64(),
+            },
+            "samples": {
+                "totalQueryableSamples": answer.samples_read,
+                "peakSamples": answer.samples_peak,
+            },
+        });
+        out.extend_from_slice(b",\"stats\":");
+        out.extend_from_slice(stats.to_string().as_bytes());
+    }
+    out.push(b'}');
+    close_success(out, &remarks)
+}
+
+fn truncate(value: &mut Value, limit: usize) -> bool {
+    let before = match value {
+        Value::Vector(series) => series.len(),
+        Value::Matrix(series) => series.len(),
+        Value::Scalar(_) | Value::String { .. } => 0,
+    };
+    match value {
+        Value::Vector(series) => series.truncate(limit),
+        Value::Matrix(series) => series.truncate(limit),
+        Value::Scalar(_) | Value::String { .. } => {}
+    }
+    before > limit
+}
+
+/// A guess of the answer's size, so that the buffer seldom grows.
+fn expected_bytes(value: &Value) -> usize {
+    match value {
+        Value::Vector(series) => series.len() * 160,
+        Value::Matrix(series) => series.iter().map(|one| 128 + one.samples.len() * 24).sum(),
+        Value::Scalar(_) | Value::String { .. } => 64,
+    }
+}
+
+fn push_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Scalar(sample) => {
+            out.extend_from_slice(b"\"scalar\",\"result\":");
+            push_point(out, sample.at.millis(), sample.value);
+        }
+        Value::String { at, text } => {
+            out.extend_from_slice(b"\"string\",\"result\":[");
+            push_time(out, Timestamp::millis(*at));
+            out.push(b',');
+            push_text(out, text);
+            out.push(b']');
+        }
+        Value::Vector(series) => {
+            out.extend_from_slice(b"\"vector\",\"result\":[");
+            for (place, one) in series.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(b"{\"metric\":");
+                push_labels(out, &one.labels);
+                out.extend_from_slice(b",\"value\":");
+                push_point(out, one.sample.at.millis(), one.sample.value);
+                out.push(b'}');
+            }
+            out.push(b']');
+        }
+        Value::Matrix(series) => {
+            out.extend_from_slice(b"\"matrix\",\"result\":[");
+            for (place, one) in series.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(b"{\"metric\":");
+                push_labels(out, &one.labels);
+                out.extend_from_slice(b",\"values\":[");
+                for (place, (at, value)) in
+                    one.samples.times.iter().zip(&one.samples.values).enumerate()
+                {
+                    if place > 0 {
+                        out.push(b',');
+                    }
+                    push_point(out, *at, *value);
+                }
+                out.extend_from_slice(b"]}");
+            }
+            out.push(b']');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Labels, Sample};
+    use crate::promql::{MatrixSeries, Samples, VectorSample};
+
+    fn written(value: &Value) -> String {
+        let mut out = Vec::new();
+        push_value(&mut out, value);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    /// The shapes are those of Prometheus's documentation of its HTTP API.
+    #[test]
+    fn answers_have_the_shapes_of_prometheus() {
+        let labels = Labels::from_pairs([("__name__", "up"), ("job", "a\"b")]).expect("valid");
+        let sample = Sample::new(1_435_781_451_781, 1.0);
+        assert_eq!(written(&Value::Scalar(sample)), r#""scalar","result":[1435781451.781,"1"]"#);
+        assert_eq!(
+            written(&Value::String { at: sample.at, text: "x\n".to_owned() }),
+            r#""string","result":[1435781451.781,"x\n"]"#
+        );
+        assert_eq!(
+            written(&Value::Vector(vec![VectorSample { labels: labels.clone(), sample }])),
+            r#""vector","result":[{"metric":{"__name__":"up","job":"a\"b"},"value":[1435781451.781,"1"]}]"#
+        );
+        let samples = Samples { times: vec![0, 1_500], values: vec![0.5, f64::NAN] };
+        assert_eq!(
+            written(&Value::Matrix(vec![MatrixSeries { labels, samples }])),
+            r#""matrix","result":[{"metric":{"__name__":"up","job":"a\"b"},"values":[[0,"0.5"],[1.500,"NaN"]]}]"#
+        );
+    }
+
+    #[test]
+    fn the_limit_of_points_is_written_with_thousands() {
+        assert_eq!(with_thousands(11_000), "11,000");
+        assert_eq!(with_thousands(999), "999");
+        assert_eq!(with_thousands(1_234_567), "1,234,567");
+    }
+}

@@ -1,0 +1,97 @@
+//! Which path leads where, and what every request passes on its way.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Response;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::IntoResponse as _;
+use axum::routing::{delete, get, post};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+
+use super::state::App;
+use super::{ApiError, ErrorKind, admin, guard, ingest, query, series, status};
+
+/// Answers below this many bytes are not compressed: it would cost more than it saves.
+const COMPRESS_FROM_BYTES: u16 = 4096;
+
+/// All routes over one state.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(status::front))
+        .route("/-/healthy", get(status::healthy))
+        .route("/-/ready", get(status::ready))
+        .route("/-/reload", post(status::reload).put(status::reload))
+        .route("/metrics", get(status::metrics))
+        .route("/api/v1/write", post(ingest::remote_write))
+        .route("/api/v1/samples", post(ingest::samples))
+        .route("/api/v1/import/prometheus", post(ingest::import))
+        .route("/api/v1/query", get(query::instant).post(query::instant))
+        .route("/api/v1/query_range", get(query::range).post(query::range))
+        .route("/api/v1/format_query", get(query::format).post(query::format))
+        .route("/api/v1/series", get(series::series).post(series::series))
+        .route("/api/v1/labels", get(series::label_names).post(series::label_names))
+        .route("/api/v1/label/{name}/values", get(series::label_values))
+        .route("/api/v1/metadata", get(series::metadata))
+        .route("/api/v1/status/buildinfo", get(status::buildinfo))
+        .route("/api/v1/status/runtimeinfo", get(status::runtimeinfo))
+        .route("/api/v1/status/config", get(status::config))
+        .route("/api/v1/status/flags", get(status::flags))
+        .route("/api/v1/status/tsdb", get(status::tsdb))
+        .route("/api/v1/admin/backup", get(admin::backup_progress).post(admin::start_backup))
+        .route("/api/v1/admin/storage", get(admin::storage))
+        .route("/api/v1/admin/tokens", get(admin::list_tokens).post(admin::create_token))
+        .route("/api/v1/admin/tokens/{name}", delete(admin::revoke_token))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(
+            CompressionLayer::new()
+                .gzip(true)
+                .quality(CompressionLevel::Fastest)
+                .compress_when(SizeAbove::new(COMPRESS_FROM_BYTES.into())),
+        )
+        .layer(from_fn_with_state(Arc::clone(&app), admit))
+        .with_state(app)
+}
+
+/// Lets a request in or turns it away, and counts it either way.
+async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+    let handler = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let response = match decide(&app, &request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    app.telemetry.http_requests.add([&handler, response.status().as_str()], 1);
+    response
+}
+
+fn decide(app: &App, request: &Request) -> Result<(), ApiError> {
+    let gate = app.gate();
+    let settings = app.settings.load();
+    guard::check(
+        gate.relies_on_loopback(),
+        &settings.server.allowed_hosts,
+        request.method(),
+        request.uri(),
+        request.headers(),
+    )?;
+    gate.admit(request.method(), request.uri().path(), request.headers())?;
+    Ok(())
+}
+
+async fn no_such_path(request: Request) -> ApiError {
+    let path = request.uri().path();
+    ApiError::new(ErrorKind::NotFound, format!("there is no {path:?}; / says where to look"))
+}
+
+async fn no_such_method(request: Request) -> ApiError {
+    let (method, path) = (request.method(), request.uri().path());
+    ApiError::new(ErrorKind::MethodNotAllowed, format!("{path} does not answer {method}"))
+}

@@ -1,0 +1,26 @@
+//! `vedette check-config`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::api::load_tls;
+use crate::config::Inputs;
+
+use super::Outcome;
+
+/// Arguments of `check-config`.
+#[derive(Args, Debug)]
+pub(super) struct CheckConfigArgs {
+    /// The file to check
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &CheckConfigArgs) -> Outcome {
+    let settings = Inputs::of_file(&args.file).load()?;
+    // A file may be well-formed and still name a certificate that cannot be used.
+    load_tls(&settings.tls).map_err(anyhow::Error::msg)?;
+    println!("{} is valid", args.file.display());
+    Ok(())
+}

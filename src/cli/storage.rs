@@ -1,0 +1,193 @@
+//! `vedette backup`, `verify`, `compact`, `salvage`: work on the database file itself.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::json;
+
+use crate::config::Inputs;
+use crate::daemon::open_store;
+use crate::store::{self, DATABASE_FILE, Store};
+use crate::tsdb;
+
+use super::client::Client;
+use super::progress::Bar;
+use super::serve::ServeArgs;
+use super::{Outcome, Remote, block_on};
+
+/// Which database.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DatabaseArgs {
+    /// The settings file that names the data directory
+    #[arg(long, env = "VEDETTE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory itself
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Arguments of `backup`.
+#[derive(Args, Debug)]
+pub(super) struct BackupArgs {
+    /// The file to write; must not exist. While the daemon runs it is written by the daemon
+    #[arg(value_name = "FILE")]
+    target: PathBuf,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Arguments of `salvage`.
+#[derive(Args, Debug)]
+pub(super) struct SalvageArgs {
+    /// The damaged file
+    #[arg(value_name = "DAMAGED")]
+    damaged: PathBuf,
+    /// The directory for the new database; must not hold one
+    #[arg(value_name = "DIR")]
+    target: PathBuf,
+}
+
+/// What opening came to.
+pub(super) enum Opened {
+    /// The database is ours.
+    Ours(Box<Store>),
+    /// A daemon holds it.
+    Held,
+}
+
+impl DatabaseArgs {
+    fn inputs(&self) -> Inputs {
+        let args = ServeArgs {
+            config: self.config.clone(),
+            data_dir: self.data_dir.clone(),
+            ..ServeArgs::default()
+        };
+        args.inputs()
+    }
+}
+
+/// Opens the database, or finds that a daemon holds it.
+pub(super) fn open(args: &DatabaseArgs) -> anyhow::Result<Opened> {
+    let settings = args.inputs().load()?;
+    let bar = Bar::new("opening");
+    match open_store(&settings.storage.path, settings.storage.cache.bytes(), &|share| bar.at(share))
+    {
+        Ok(store) => Ok(Opened::Ours(Box::new(store))),
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(Opened::Held),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Opens a database that must exist and be ours.
+fn open_existing(args: &DatabaseArgs) -> anyhow::Result<Box<Store>> {
+    let path = args.inputs().load()?.storage.path.join(DATABASE_FILE);
+    if !path.exists() {
+        bail!("there is no {}; name the directory with --data-dir", path.display());
+    }
+    match open(args)? {
+        Opened::Ours(store) => Ok(store),
+        Opened::Held => bail!("a daemon holds {}; stop it first", path.display()),
+    }
+}
+
+pub(super) fn backup(args: BackupArgs) -> Outcome {
+    let path = args.database.inputs().load()?.storage.path.join(DATABASE_FILE);
+    let held = path.exists() && matches!(open(&args.database)?, Opened::Held);
+    if held {
+        return block_on(backup_online(&args));
+    }
+    let store = open_existing(&args.database)?;
+    let bar = Bar::new("copying");
+    let bytes = store::backup(&store, &args.target, &|share| bar.at(share))?;
+    drop(bar);
+    println!("{bytes} bytes of data copied to {}", args.target.display());
+    Ok(())
+}
+
+/// Lets the daemon do it and shows how far it is.
+async fn backup_online(args: &BackupArgs) -> Outcome {
+    let client = Client::new(&args.remote)?;
+    // The daemon may run in another directory.
+    let target = std::path::absolute(&args.target)?;
+    let body = json!({"path": target});
+    let bar = Bar::new("copying");
+    let copying = client.send_json(false, "/api/v1/admin/backup", &body);
+    tokio::pin!(copying);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut copying => break outcome?,
+            () = tokio::time::sleep(Duration::from_millis(300)) => {
+                if let Ok((progress, _)) = client.get("/api/v1/admin/backup").await {
+                    bar.at(progress["progress"].as_f64().unwrap_or(0.0));
+                }
+            }
+        }
+    };
+    drop(bar);
+    println!("{} bytes of data copied to {}", outcome["bytes"], target.display());
+    Ok(())
+}
+
+pub(super) fn verify(args: DatabaseArgs) -> Outcome {
+    let store = open_existing(&args)?;
+    let bar = Bar::new("verifying");
+    let report = store::verify(&store.read()?, store.file_bytes()?, &tsdb::inspect, &|share| {
+        bar.at(share);
+    })?;
+    drop(bar);
+    for damage in &report.damage {
+        println!("{damage}");
+    }
+    if report.damaged > 0 {
+        bail!(
+            "{} of {} values are damaged; they are skipped when read, and \
+             `vedette salvage` copies the intact ones to a new database",
+            report.damaged,
+            report.values
+        );
+    }
+    println!("{} values, {} bytes: all intact", report.values, report.bytes);
+    Ok(())
+}
+
+pub(super) fn compact(args: DatabaseArgs) -> Outcome {
+    let mut store = open_existing(&args)?;
+    let before = store.file_bytes()?;
+    let bar = Bar::new("compacting");
+    store.compact()?;
+    drop(bar);
+    println!("{before} bytes before, {} after", store.file_bytes()?);
+    Ok(())
+}
+
+pub(super) fn salvage(args: &SalvageArgs) -> Outcome {
+    let target = args.target.join(DATABASE_FILE);
+    if target.exists() {
+        bail!("{} exists; name a directory without a database", target.display());
+    }
+    let new = open_new(&args.target)?;
+    let bar = Bar::new("salvaging");
+    let outcome = tsdb::salvage(&args.damaged, &new, &|share| bar.at(share))
+        .with_context(|| format!("cannot salvage {}", args.damaged.display()))?;
+    drop(bar);
+    println!(
+        "{} series and {} samples in blocks saved to {}, and {} parts of the journal; \
+         {} places in the file are damaged",
+        outcome.series,
+        outcome.block_samples,
+        target.display(),
+        outcome.journal_parts,
+        outcome.found.damaged
+    );
+    Ok(())
+}
+
+fn open_new(directory: &Path) -> anyhow::Result<Store> {
+    const CACHE_BYTES: u64 = 32 << 20;
+    Ok(open_store(directory, CACHE_BYTES, &|_| {})?)
+}

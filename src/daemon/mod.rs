@@ -1,0 +1,55 @@
+//! The running daemon.
+//!
+//! Owns: the order in which everything starts and stops, the loops, signals, reloads, systemd,
+//! logging. Never: handling a request, or deciding anything about data. Start reading at
+//! [`run`].
+
+mod banner;
+mod logging;
+mod loops;
+mod open;
+mod reload;
+mod signals;
+mod start;
+mod systemd;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{ConfigError, Inputs};
+
+pub use open::{engine_policy, open_store};
+
+/// Why the daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The machine does not give what the settings ask for, or the database does not open.
+    #[error("{0}")]
+    Start(String),
+}
+
+/// Threads for work that blocks: queries (bounded by their own gate), collectors, upkeep.
+const BLOCKING_THREADS_MAX: usize = 64;
+/// Threads for everything else; more would only cost memory on a large machine.
+const WORKERS_MAX: usize = 8;
+
+/// Runs until a signal ends it. Everything that was acknowledged is durable at any time.
+pub fn run(inputs: Inputs) -> Result<(), DaemonError> {
+    let settings = inputs.load()?;
+    let log_level = logging::start(&settings.log).map_err(DaemonError::Start)?;
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(WORKERS_MAX);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_name("vedette")
+        .enable_all()
+        .build()
+        .map_err(|error| DaemonError::Start(format!("cannot start threads: {error}")))?;
+    let outcome = runtime.block_on(start::serve(inputs, settings, Arc::new(log_level)));
+    // Whatever still runs holds nothing that is not durable.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}

@@ -1,0 +1,267 @@
+//! From the settings to a running daemon, and back.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::api::{self, App, Engine, ListenOptions, ReloadRequest, load_tls, router};
+use crate::clock::{Clock, SystemClock};
+use crate::collect::host::{HostCollector, HostRoots};
+use crate::collect::own::OwnCollector;
+use crate::config::{Inputs, Settings};
+use crate::engine::Pipeline;
+use crate::telemetry::{Telemetry, Way};
+
+use super::logging::LogLevel;
+use super::loops::{Changes, CollectorLoop, upkeep};
+use super::open::open_engine;
+use super::reload::reload;
+use super::signals::{Asked, Signals};
+use super::{DaemonError, banner, systemd};
+
+/// Reloads that wait at once.
+const RELOADS_MAX: usize = 8;
+/// How long the end waits for queued writes, and then for upkeep.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What runs once the database is open.
+struct Running {
+    pipeline: Pipeline,
+    changes: watch::Sender<Arc<Settings>>,
+    stop_upkeep: Arc<AtomicBool>,
+    upkeep: JoinHandle<()>,
+}
+
+/// Serves until a signal ends it.
+pub(super) async fn serve(
+    inputs: Inputs,
+    settings: Settings,
+    log_level: Arc<LogLevel>,
+) -> Result<(), DaemonError> {
+    let mut signals = Signals::listen().map_err(DaemonError::Start)?;
+    let tls = load_tls(&settings.tls).map_err(DaemonError::Start)?;
+    let (listener, address) = listen(settings.server.listen).await?;
+    let (reloads, mut asked_reloads) = mpsc::channel::<ReloadRequest>(RELOADS_MAX);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let telemetry = Arc::new(Telemetry::new());
+    let app = App::new(settings.clone(), address, Arc::clone(&clock), telemetry, reloads);
+    app.tls.store(tls);
+
+    // Listening begins before the database is open: whoever asks how far it is gets an answer.
+    let (stop_serving, stopped) = watch::channel(false);
+    let options = ListenOptions {
+        connections_max: settings.limits.connections_max,
+        header_timeout: settings.server.header_timeout.duration(),
+        shutdown_timeout: settings.server.shutdown_timeout.duration(),
+    };
+    let mut serving = tokio::spawn(api::serve(
+        listener,
+        router(Arc::clone(&app)),
+        Arc::clone(&app.tls),
+        options,
+        stopped,
+    ));
+    let watchdog = tokio::spawn(systemd::watchdog());
+
+    let opened = tokio::select! {
+        opened = open(&app, &clock) => opened?,
+        () = until_stop(&mut signals) => {
+            tracing::info!("stopped while opening the database; nothing is lost");
+            return Ok(());
+        }
+    };
+    let running = begin(&app, opened, &clock)?;
+    banner::show(&settings, address);
+    tracing::info!(%address, "ready");
+    let status = format!("ready at {address}");
+    systemd::ready(&status);
+
+    loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => {
+                    // The outcome is in the log; a signal has nobody to answer to.
+                    let _ = take_up(&inputs, &app, &running, &log_level, &status).await;
+                }
+            },
+            Some(answer) = asked_reloads.recv() => {
+                let outcome = take_up(&inputs, &app, &running, &log_level, &status).await;
+                // Whoever asked may be gone.
+                let _ = answer.send(outcome);
+            }
+            ended = &mut serving => {
+                return Err(DaemonError::Start(format!("the HTTP server ended by itself: {ended:?}")));
+            }
+        }
+    }
+    systemd::stopping();
+    let began = Instant::now();
+    app.stopping();
+    let _ = stop_serving.send(true);
+    let cut_off = serving.await.unwrap_or(0);
+    if cut_off > 0 {
+        tracing::warn!(connections = cut_off, "connections were cut off at the end");
+    }
+    end(running).await;
+    watchdog.abort();
+    tracing::info!(took.seconds = began.elapsed().as_secs_f64(), "stopped");
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), DaemonError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, address))
+    };
+    bound.await.map_err(|error| {
+        let mend = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "; stop the process that holds it, or choose another with --listen or server.listen"
+            }
+            _ => "; choose another with --listen or server.listen",
+        };
+        DaemonError::Start(format!("cannot listen on {address}: {error}{mend}"))
+    })
+}
+
+/// Opens the database on a thread of its own and says how far it is.
+async fn open(app: &Arc<App>, clock: &Arc<dyn Clock>) -> Result<Pipeline, DaemonError> {
+    let (app, clock) = (Arc::clone(app), Arc::clone(clock));
+    let opening = tokio::task::spawn_blocking(move || {
+        let said = std::cell::Cell::new(Instant::now());
+        let progress = |share: f64| {
+            app.recovering(share);
+            if said.get().elapsed() >= Duration::from_secs(1) {
+                said.set(Instant::now());
+                let status = format!("recovering the database: {}", app.recovered());
+                tracing::info!("{status}");
+                systemd::recovering(&status);
+            }
+        };
+        let settings = app.settings.load_full();
+        open_engine(&settings, clock, Arc::clone(&app.telemetry), &progress)
+    });
+    opening
+        .await
+        .map_err(|_| "opening the database panicked; see above".to_owned())
+        .and_then(|opened| opened)
+        .map_err(DaemonError::Start)
+}
+
+async fn until_stop(signals: &mut Signals) {
+    while signals.next().await != Asked::Stop {
+        tracing::warn!("not reloading while the database is being opened");
+    }
+}
+
+/// What must be done before others may reach the daemon.
+pub(super) fn needs_token(address: SocketAddr) -> String {
+    format!(
+        "refusing to listen on {address} without any token, as that would be open to others: \
+         run `vedette token create --role admin --name NAME` first, or listen on 127.0.0.1, or \
+         set auth.mode = \"none\" to let everybody do everything"
+    )
+}
+
+/// Hands the engine to the handlers and starts the loops.
+fn begin(
+    app: &Arc<App>,
+    pipeline: Pipeline,
+    clock: &Arc<dyn Clock>,
+) -> Result<Running, DaemonError> {
+    let engine = Engine { tsdb: Arc::clone(pipeline.tsdb()), pipeline: pipeline.clone() };
+    app.ready(engine).map_err(DaemonError::Start)?;
+    if app.gate().refuses_to_listen() {
+        return Err(DaemonError::Start(needs_token(app.address)));
+    }
+    let (changes, changed) = watch::channel(app.settings.load_full());
+    start_collectors(app, &pipeline, clock, &changed);
+    let stop_upkeep = Arc::new(AtomicBool::new(false));
+    let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
+        .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
+    Ok(Running { pipeline, changes, stop_upkeep, upkeep })
+}
+
+fn start_collectors(
+    app: &Arc<App>,
+    pipeline: &Pipeline,
+    clock: &Arc<dyn Clock>,
+    changed: &Changes,
+) {
+    // The machine's name and not our address: series go on when the port changes.
+    let uname = rustix::system::uname();
+    let instance = uname.nodename().to_string_lossy();
+    let host = CollectorLoop {
+        way: Way::Host,
+        settings: |settings| &settings.collect.host,
+        collector: HostCollector::new(HostRoots::default(), &instance),
+        collect: HostCollector::collect,
+        end: HostCollector::end,
+    };
+    let own = CollectorLoop {
+        way: Way::Own,
+        settings: |settings| &settings.collect.own,
+        collector: (OwnCollector::new(&instance), Arc::clone(&app.telemetry)),
+        collect: |(collector, telemetry), now| collector.collect(telemetry, now),
+        end: |(collector, _), now| collector.end(now),
+    };
+    tokio::spawn(host.run(pipeline.clone(), Arc::clone(clock), changed.clone()));
+    tokio::spawn(own.run(pipeline.clone(), Arc::clone(clock), changed.clone()));
+}
+
+async fn take_up(
+    inputs: &Inputs,
+    app: &Arc<App>,
+    running: &Running,
+    log_level: &Arc<LogLevel>,
+    status: &str,
+) -> Result<(), String> {
+    systemd::reloading();
+    let outcome = {
+        let (inputs, app, pipeline) = (inputs.clone(), Arc::clone(app), running.pipeline.clone());
+        let log_level = Arc::clone(log_level);
+        let reloading =
+            tokio::task::spawn_blocking(move || reload(&inputs, &app, &pipeline, &log_level));
+        reloading.await.unwrap_or_else(|_| Err("reloading panicked; see the log".to_owned()))
+    };
+    app.note_reload(outcome.is_ok());
+    let outcome = match outcome {
+        Ok(settings) => {
+            running.changes.send_replace(settings);
+            tracing::info!("the settings were taken up");
+            Ok(())
+        }
+        Err(reason) => {
+            tracing::error!(%reason, "the settings were not taken up; nothing has changed");
+            Err(reason)
+        }
+    };
+    systemd::ready(status);
+    outcome
+}
+
+/// Ends the loops and writes what is queued. Whatever does not end in time holds nothing that
+/// was acknowledged.
+async fn end(running: Running) {
+    let Running { pipeline, changes, stop_upkeep, upkeep } = running;
+    stop_upkeep.store(true, Ordering::Release);
+    // Closed, so that the collectors end.
+    drop(changes);
+    let draining = tokio::task::spawn_blocking(move || {
+        if !pipeline.close(DRAIN) {
+            tracing::warn!("the writer did not end in time; nothing that it acknowledged is lost");
+        }
+        let deadline = Instant::now() + DRAIN;
+        while !upkeep.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let _ = draining.await;
+}

@@ -1,0 +1,14 @@
+//! The door that everything is written through, and the upkeep behind it.
+//!
+//! Owns: reading requests into batches, the queue and the one thread that commits groups of
+//! them, when to flush, merge and expire. Never: HTTP, or what data means. Start reading at
+//! [`Pipeline`].
+
+mod group;
+mod intake;
+mod pipeline;
+mod upkeep;
+
+pub use intake::Intake;
+pub use pipeline::{Pipeline, Policy, WriteError, Written};
+pub use upkeep::{Upkeep, UpkeepReport};

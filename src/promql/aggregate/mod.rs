@@ -1,0 +1,71 @@
+//! Aggregations: fold series into groups as they come, without keeping them.
+
+mod count_values;
+mod fold;
+mod pick;
+mod quantile;
+
+use hashbrown::HashMap;
+
+use super::ast::{Aggregate, AggregateOp};
+use super::eval::{Grid, Result, Run, Scalars, Stream, scalars, string_value, vector};
+use super::signature::Signature;
+use crate::model::Labels;
+
+/// The series of an aggregation.
+pub(super) fn open<'r>(
+    run: &'r Run<'r>,
+    aggregate: &'r Aggregate,
+    grid: Grid,
+) -> Result<Stream<'r>> {
+    let op = aggregate.op;
+    let input = vector(run, &aggregate.expr, grid, Some(op.as_str()))?;
+    let signature = if aggregate.without {
+        Signature::dropping(&aggregate.grouping)
+    } else {
+        Signature::keeping(&aggregate.grouping)
+    };
+    let param = |run: &'r Run<'r>| -> Result<Scalars> {
+        aggregate.param.as_ref().map_or(Ok(Scalars::Constant(f64::NAN)), |p| scalars(run, p, grid))
+    };
+    match op {
+        AggregateOp::CountValues => {
+            let label = aggregate.param.as_ref().map_or("", string_value);
+            count_values::open(run, input, aggregate, label, grid)
+        }
+        AggregateOp::Quantile => quantile::open(run, input, signature, param(run)?, grid),
+        AggregateOp::Topk
+        | AggregateOp::Bottomk
+        | AggregateOp::Limitk
+        | AggregateOp::LimitRatio => pick::open(run, input, signature, op, param(run)?, grid),
+        _ => fold::open(run, input, signature, op, grid),
+    }
+}
+
+/// Numbers the groups of series in order of appearance.
+struct Groups {
+    signature: Signature,
+    places: HashMap<Box<[u8]>, usize>,
+    key: Vec<u8>,
+}
+
+impl Groups {
+    fn new(signature: Signature) -> Self {
+        Groups { signature, places: HashMap::new(), key: Vec::new() }
+    }
+
+    /// The number of a series' group. The first of a new group gets the next number.
+    fn place(&mut self, labels: &Labels) -> usize {
+        self.signature.write(labels, &mut self.key);
+        if let Some(place) = self.places.get(self.key.as_slice()) {
+            return *place;
+        }
+        let place = self.places.len();
+        self.places.insert(self.key.as_slice().into(), place);
+        place
+    }
+
+    fn labels(&self, labels: &Labels) -> Labels {
+        self.signature.labels(labels)
+    }
+}

@@ -1,0 +1,149 @@
+//! What a query is asked with and what it answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::model::{Labels, Sample, Timestamp};
+
+use super::source::Samples;
+
+/// Bounds and defaults of one evaluation.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How far back an instant selector looks for a sample, in milliseconds.
+    pub lookback_ms: i64,
+    /// How many samples and values of steps may be held at one time.
+    pub max_samples: u64,
+    /// The distance of the steps of subqueries that do not say theirs, in milliseconds.
+    pub default_subquery_step_ms: i64,
+    /// Ends the evaluation from outside.
+    pub stop: Arc<Stop>,
+}
+
+impl Default for Options {
+    /// Prometheus's defaults: 5 minutes, 50 million samples, 1 minute.
+    fn default() -> Self {
+        Options {
+            lookback_ms: 300_000,
+            max_samples: 50_000_000,
+            default_subquery_step_ms: 60_000,
+            stop: Arc::default(),
+        }
+    }
+}
+
+/// A switch by which another thread ends an evaluation. The first call wins.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicU8);
+
+impl Stop {
+    const RUNNING: u8 = 0;
+    const CANCELLED: u8 = 1;
+    const TIMED_OUT: u8 = 2;
+
+    /// Nobody waits for the answer any more.
+    pub fn cancel(&self) {
+        self.set(Self::CANCELLED);
+    }
+
+    /// The time is up.
+    pub fn time_out(&self) {
+        self.set(Self::TIMED_OUT);
+    }
+
+    fn set(&self, state: u8) {
+        // A failed exchange means that it was stopped before: that reason stays.
+        let _ = self.0.compare_exchange(Self::RUNNING, state, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Whether the evaluation should end, and why; stores may ask it in their own loops.
+    pub fn check(&self) -> Result<(), QueryError> {
+        match self.0.load(Ordering::Relaxed) {
+            Self::RUNNING => Ok(()),
+            Self::CANCELLED => Err(QueryError::Cancelled),
+            _ => Err(QueryError::Timeout),
+        }
+    }
+}
+
+/// Why there is no answer. The wordings are Prometheus's (`promql/engine.go`).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The query or its parameters make no sense (`bad_data`).
+    #[error("{0}")]
+    BadData(String),
+    /// The evaluation failed on the data (`execution`).
+    #[error("{0}")]
+    Execution(String),
+    /// It would hold more than `Options::max_samples` (`execution`).
+    #[error("query processing would load too many samples into memory in query execution")]
+    TooManySamples,
+    /// The time is up (`timeout`).
+    #[error("query timed out in expression evaluation")]
+    Timeout,
+    /// Nobody waits for the answer (`canceled`).
+    #[error("query was canceled in expression evaluation")]
+    Cancelled,
+    /// The store failed (`internal`).
+    #[error("{0}")]
+    Storage(String),
+}
+
+/// The answer to a query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// What came out.
+    pub value: Value,
+    /// What is probably wrong with the result, each once, in order of appearance.
+    pub warnings: Vec<String>,
+    /// What is worth knowing about the result.
+    pub infos: Vec<String>,
+    /// How many samples were read from the source.
+    pub samples_read: u64,
+    /// The largest number of samples and values of steps held at one time.
+    pub samples_peak: u64,
+}
+
+/// The result of a query.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// One number.
+    Scalar(Sample),
+    /// A text, and the time of evaluation.
+    String {
+        /// The time of evaluation.
+        at: Timestamp,
+        /// The text.
+        text: String,
+    },
+    /// Series with one value each; sorted by labels unless the query sorts.
+    Vector(Vec<VectorSample>),
+    /// Series with samples, sorted by labels.
+    Matrix(Vec<MatrixSeries>),
+}
+
+/// One series of an instant answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorSample {
+    /// The series.
+    pub labels: Labels,
+    /// Its value, at the time of evaluation.
+    pub sample: Sample,
+}
+
+/// One series of a range answer.
+#[derive(Clone, Debug)]
+pub struct MatrixSeries {
+    /// The series.
+    pub labels: Labels,
+    /// Its samples, at least one.
+    pub samples: Samples,
+}
+
+impl PartialEq for MatrixSeries {
+    fn eq(&self, other: &Self) -> bool {
+        self.labels == other.labels
+            && self.samples.times == other.samples.times
+            && self.samples.values == other.samples.values
+    }
+}

@@ -1,0 +1,408 @@
+//! Functions of ranges: slides a window over the samples of one series after the other.
+
+use super::super::answer::{MatrixSeries, QueryError};
+use super::super::ast::{Call, Expr, MatrixSelector, Subquery, ValueType};
+use super::super::functions::RangeKind;
+use super::super::source::Samples;
+use super::grid::{ABSENT, Grid, Reference, Scalars, StepSeries, is_absent};
+use super::merge::{Replay, collect, merge_by_labels};
+use super::run::{Cursor, Result, Run, SeriesStream, Stream};
+use super::scalar::scalars;
+use super::selector::{fixed_time, selection};
+use super::vector::vector;
+use super::{over_time, rate, regression};
+use crate::model::{Labels, is_stale_nan};
+
+/// Series with the samples that all windows of a grid need, staleness markers removed.
+pub(super) struct RangeInput<'r> {
+    kind: Input<'r>,
+    pub reference: Reference,
+    pub range_ms: i64,
+}
+
+enum Input<'r> {
+    Store(Cursor<'r>),
+    Steps { stream: Stream<'r>, grid: Grid, buffer: StepSeries },
+    Nothing,
+}
+
+impl<'r> RangeInput<'r> {
+    /// Opens an expression of type range vector.
+    pub(super) fn open(
+        run: &'r Run<'r>,
+        expr: &'r Expr,
+        grid: Grid,
+        function: Option<&'static str>,
+    ) -> Result<Self> {
+        match expr.unwrap_parens() {
+            Expr::Matrix(matrix) => Self::store(run, matrix, grid, function),
+            Expr::Subquery(subquery) => Self::subquery(run, subquery, grid),
+            other => {
+                debug_assert_eq!(other.value_type(), ValueType::Matrix);
+                let reference = Reference { grid, fixed: None, offset: 0 };
+                Ok(RangeInput { kind: Input::Nothing, reference, range_ms: 1 })
+            }
+        }
+    }
+
+    fn store(
+        run: &'r Run<'r>,
+        matrix: &'r MatrixSelector,
+        grid: Grid,
+        function: Option<&'static str>,
+    ) -> Result<Self> {
+        let selector = &matrix.selector;
+        let fixed = fixed_time(run, selector.at);
+        let reference = Reference { grid, fixed, offset: selector.offset_ms };
+        let range_ms = matrix.range_ms;
+        let wanted = selection(selector, &reference, range_ms, range_ms, function);
+        let kind = Input::Store(run.select(&wanted)?);
+        Ok(RangeInput { kind, reference, range_ms })
+    }
+
+    fn subquery(run: &'r Run<'r>, subquery: &'r Subquery, grid: Grid) -> Result<Self> {
+        let fixed = fixed_time(run, subquery.at);
+        let reference = Reference { grid, fixed, offset: subquery.offset_ms };
+        let range_ms = subquery.range_ms;
+        let step = subquery.step_ms.unwrap_or(run.options.default_subquery_step_ms).max(1);
+        // The first multiple of the step after the open left end of the first window.
+        let open_end = reference.first().saturating_sub(range_ms);
+        let first = open_end.div_euclid(step).saturating_mul(step).saturating_add(step);
+        let Some(inner) = Grid::new(first, reference.last(), step) else {
+            return Ok(RangeInput { kind: Input::Nothing, reference, range_ms });
+        };
+        let stream = vector(run, &subquery.expr, run.admit(inner)?, None)?;
+        // Windows must see all samples of a series at once: join what comes in parts.
+        let stream = match subquery.expr.unwrap_parens() {
+            Expr::Vector(_) => stream,
+            _ => {
+                let collected = collect(run, stream)?;
+                Replay::stream(merge_by_labels(collected.series)?, collected.held)
+            }
+        };
+        let kind = Input::Steps { stream, grid: inner, buffer: StepSeries::default() };
+        Ok(RangeInput { kind, reference, range_ms })
+    }
+
+    /// Replaces `samples` by those of the next series; gives its labels and whether its name is
+    /// to be dropped.
+    pub(super) fn next(&mut self, samples: &mut Samples) -> Result<Option<(Labels, bool)>> {
+        match &mut self.kind {
+            Input::Nothing => Ok(None),
+            Input::Store(cursor) => {
+                let Some(labels) = cursor.next(samples)? else { return Ok(None) };
+                remove_stale(samples);
+                Ok(Some((labels, false)))
+            }
+            Input::Steps { stream, grid, buffer } => {
+                if !stream.next(buffer)? {
+                    return Ok(None);
+                }
+                samples.clear();
+                for (step, value) in buffer.values.iter().enumerate() {
+                    if !is_absent(*value) {
+                        samples.push(grid.at(step), *value);
+                    }
+                }
+                Ok(Some((buffer.labels.clone(), buffer.drop_name)))
+            }
+        }
+    }
+}
+
+fn remove_stale(samples: &mut Samples) {
+    if !samples.values.iter().any(|v| is_stale_nan(*v)) {
+        return;
+    }
+    let mut kept = 0;
+    for at in 0..samples.len() {
+        if !is_stale_nan(samples.values[at]) {
+            samples.values[kept] = samples.values[at];
+            samples.times[kept] = samples.times[at];
+            kept += 1;
+        }
+    }
+    samples.values.truncate(kept);
+    samples.times.truncate(kept);
+}
+
+/// What a window function sees at one step: at least one sample.
+pub(super) struct Window<'s> {
+    /// All samples of the series, of which the window is `from..to`.
+    pub all: &'s Samples,
+    pub from: usize,
+    pub to: usize,
+    /// The open left and the closed right end, Unix milliseconds.
+    pub start: i64,
+    pub end: i64,
+    pub step: usize,
+}
+
+impl<'s> Window<'s> {
+    #[inline]
+    pub(super) fn times(&self) -> &'s [i64] {
+        &self.all.times[self.from..self.to]
+    }
+
+    #[inline]
+    pub(super) fn values(&self) -> &'s [f64] {
+        &self.all.values[self.from..self.to]
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.to - self.from
+    }
+}
+
+/// Fills one value per step; both ends of the window only move forward.
+#[inline]
+fn slide(
+    reference: &Reference,
+    range_ms: i64,
+    all: &Samples,
+    out: &mut Vec<f64>,
+    mut f: impl FnMut(&Window<'_>) -> f64,
+) {
+    let times = all.times.as_slice();
+    out.clear();
+    out.reserve(reference.grid.len);
+    let (mut from, mut to) = (0, 0);
+    for step in 0..reference.grid.len {
+        let end = reference.at(step);
+        let start = end.saturating_sub(range_ms);
+        while times.get(to).is_some_and(|at| *at <= end) {
+            to += 1;
+        }
+        while from < to && times[from] <= start {
+            from += 1;
+        }
+        out.push(if from < to { f(&Window { all, from, to, start, end, step }) } else { ABSENT });
+    }
+}
+
+struct RangeCall<'r> {
+    run: &'r Run<'r>,
+    input: RangeInput<'r>,
+    kind: RangeKind,
+    params: Vec<Scalars>,
+    samples: Samples,
+    /// Reused by functions that sort or count ahead.
+    scratch: Vec<f64>,
+    counts: Vec<u32>,
+}
+
+/// The series of a function of a range.
+pub(super) fn open<'r>(
+    run: &'r Run<'r>,
+    call: &'r Call,
+    kind: RangeKind,
+    grid: Grid,
+) -> Result<Stream<'r>> {
+    let mut params = Vec::new();
+    let mut input = None;
+    for arg in &call.args {
+        if arg.value_type() == ValueType::Matrix {
+            input = Some(RangeInput::open(run, arg, grid, Some(call.function.name))?);
+        } else {
+            params.push(scalars(run, arg, grid)?);
+        }
+    }
+    let Some(input) = input else {
+        return Err(QueryError::Execution(format!("{} without a range", call.function.name)));
+    };
+    if kind == RangeKind::Quantile {
+        for step in 0..grid.len {
+            over_time::warn_of_quantile(run, params[0].at(step));
+        }
+    }
+    Ok(Box::new(RangeCall {
+        run,
+        input,
+        kind,
+        params,
+        samples: Samples::default(),
+        scratch: Vec::new(),
+        counts: Vec::new(),
+    }))
+}
+
+impl SeriesStream for RangeCall<'_> {
+    fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
+        while let Some((labels, drop_name)) = self.input.next(&mut self.samples)? {
+            self.run.check()?;
+            self.fill(&mut out.values)?;
+            if out.has_values() {
+                out.labels = labels;
+                out.drop_name = drop_name || !self.kind.keeps_name();
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl RangeCall<'_> {
+    fn param(&self, place: usize, step: usize) -> f64 {
+        self.params.get(place).map_or(f64::NAN, |scalars| scalars.at(step))
+    }
+
+    fn fill(&mut self, out: &mut Vec<f64>) -> Result<()> {
+        let mut counts = std::mem::take(&mut self.counts);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let done = self.fill_with(out, &mut counts, &mut scratch);
+        self.counts = counts;
+        self.scratch = scratch;
+        done
+    }
+
+    fn fill_with(
+        &self,
+        out: &mut Vec<f64>,
+        counts: &mut Vec<u32>,
+        scratch: &mut Vec<f64>,
+    ) -> Result<()> {
+        let (at, range, all) = (&self.input.reference, self.input.range_ms, &self.samples);
+        let seconds = range as f64 / 1000.0;
+        // A long window under many steps is where time goes: ask to stop in between.
+        let mut work = 0_usize;
+        let mut stopped = Ok(());
+        let mut heavy = |window: &Window<'_>| {
+            work += window.len();
+            if work > 1 << 20 {
+                work = 0;
+                if stopped.is_ok() {
+                    stopped = self.run.check();
+                }
+            }
+            stopped.is_ok()
+        };
+        match self.kind {
+            RangeKind::Rate | RangeKind::Increase => {
+                rate::count_resets(&all.values, counts);
+                let per_second = (self.kind == RangeKind::Rate).then_some(seconds);
+                slide(at, range, all, out, |w| rate::counter(w, counts, per_second));
+            }
+            RangeKind::Delta => slide(at, range, all, out, rate::gauge),
+            RangeKind::Irate => slide(at, range, all, out, |w| rate::last_two(w, true)),
+            RangeKind::Idelta => slide(at, range, all, out, |w| rate::last_two(w, false)),
+            RangeKind::Resets => {
+                rate::count_resets(&all.values, counts);
+                slide(at, range, all, out, |w| rate::counted(w, counts));
+            }
+            RangeKind::Changes => {
+                rate::count_changes(&all.values, counts);
+                slide(at, range, all, out, |w| rate::counted(w, counts));
+            }
+            RangeKind::Deriv => {
+                slide(at, range, all, out, |w| if heavy(w) { regression::slope(w) } else { ABSENT })
+            }
+            RangeKind::PredictLinear => slide(at, range, all, out, |w| {
+                let ahead = self.param(0, w.step);
+                if heavy(w) { regression::predict(w, at.grid.at(w.step), ahead) } else { ABSENT }
+            }),
+            RangeKind::Smoothing => {
+                self.check_smoothing()?;
+                slide(at, range, all, out, |w| {
+                    let (factor, trend) = (self.param(0, w.step), self.param(1, w.step));
+                    if heavy(w) { regression::smooth(w, factor, trend) } else { ABSENT }
+                });
+            }
+            RangeKind::Quantile => slide(at, range, all, out, |w| {
+                let q = self.param(0, w.step);
+                if heavy(w) { over_time::quantile_of(q, w.values(), scratch) } else { ABSENT }
+            }),
+            RangeKind::Mad => slide(at, range, all, out, |w| {
+                if heavy(w) { over_time::mad(w.values(), scratch) } else { ABSENT }
+            }),
+            RangeKind::Min => {
+                let mut extreme = over_time::Extreme::new(counts);
+                slide(at, range, all, out, |w| extreme.of(w, |value, best| value < best));
+            }
+            RangeKind::Max => {
+                let mut extreme = over_time::Extreme::new(counts);
+                slide(at, range, all, out, |w| extreme.of(w, |value, best| value > best));
+            }
+            RangeKind::Count => slide(at, range, all, out, |w| w.len() as f64),
+            RangeKind::Present => slide(at, range, all, out, |_| 1.0),
+            RangeKind::Last => slide(at, range, all, out, |w| all.values[w.to - 1]),
+            RangeKind::First => slide(at, range, all, out, |w| all.values[w.from]),
+            RangeKind::TimeOfFirst => {
+                slide(at, range, all, out, |w| all.times[w.from] as f64 / 1000.0);
+            }
+            RangeKind::TimeOfLast => {
+                slide(at, range, all, out, |w| all.times[w.to - 1] as f64 / 1000.0);
+            }
+            RangeKind::TimeOfMin => slide(at, range, all, out, |w| {
+                over_time::time_of_extreme(w, |value, best| value <= best)
+            }),
+            RangeKind::TimeOfMax => slide(at, range, all, out, |w| {
+                over_time::time_of_extreme(w, |value, best| value >= best)
+            }),
+            kind => {
+                let f = over_time::fold(kind);
+                slide(at, range, all, out, |w| if heavy(w) { f(w.values()) } else { ABSENT });
+            }
+        }
+        stopped
+    }
+
+    fn check_smoothing(&self) -> Result<()> {
+        for step in 0..self.input.reference.grid.len {
+            for (place, name) in [(0, "smoothing factor"), (1, "trend factor")] {
+                let value = self.param(place, step);
+                if value <= 0.0 || value >= 1.0 {
+                    let short = if place == 0 { "sf" } else { "tf" };
+                    return Err(QueryError::Execution(format!(
+                        "invalid {name}. Expected: 0 < {short} < 1, got: {value:.6}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The samples of a range selector or subquery at one step, for instant queries of that type.
+pub(super) fn raw_matrix<'r>(
+    run: &'r Run<'r>,
+    expr: &'r Expr,
+    grid: Grid,
+) -> Result<Vec<MatrixSeries>> {
+    let mut input = RangeInput::open(run, expr, grid, None)?;
+    let mut held = run.hold(0)?;
+    let mut matrix = Vec::new();
+    let mut samples = Samples::default();
+    while let Some((labels, drop_name)) = input.next(&mut samples)? {
+        if samples.is_empty() {
+            continue;
+        }
+        held.grow(samples.len())?;
+        let labels = if drop_name { labels.without_name() } else { labels };
+        matrix.push(MatrixSeries { labels, samples: std::mem::take(&mut samples) });
+    }
+    matrix.sort_by(|a, b| a.labels.cmp(&b.labels));
+    if matrix.windows(2).any(|pair| pair[0].labels == pair[1].labels) {
+        return Err(super::merge::same_labels());
+    }
+    Ok(matrix)
+}
+
+/// `absent_over_time`: which steps have any sample in their window.
+pub(super) fn steps_with_samples<'r>(
+    run: &'r Run<'r>,
+    expr: &'r Expr,
+    grid: Grid,
+) -> Result<Vec<bool>> {
+    let mut input = RangeInput::open(run, expr, grid, Some("absent_over_time"))?;
+    let mut present = vec![false; grid.len];
+    let mut samples = Samples::default();
+    let mut column = Vec::new();
+    while input.next(&mut samples)?.is_some() {
+        slide(&input.reference, input.range_ms, &samples, &mut column, |_| 1.0);
+        for (slot, value) in present.iter_mut().zip(&column) {
+            *slot |= !is_absent(*value);
+        }
+    }
+    Ok(present)
+}

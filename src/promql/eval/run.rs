@@ -1,0 +1,152 @@
+//! What all parts of one evaluation share: the source, the limits, the notes.
+
+use std::cell::{Cell, RefCell};
+
+use super::super::answer::{Options, QueryError};
+use super::super::source::{Samples, Selection, SeriesCursor, Source, SourceError};
+use super::grid::{Grid, StepSeries};
+use crate::model::Labels;
+
+pub(in crate::promql) type Result<T, E = QueryError> = std::result::Result<T, E>;
+
+/// Series of one evaluation, pulled one after the other. Label sets may come more than once as
+/// long as their steps do not overlap (see `merge`).
+pub(in crate::promql) trait SeriesStream {
+    /// Replaces the contents of `out` by the next series, or says that there is none. The buffer
+    /// is reused; whoever keeps a series takes it out.
+    fn next(&mut self, out: &mut StepSeries) -> Result<bool>;
+}
+
+pub(in crate::promql) type Stream<'r> = Box<dyn SeriesStream + 'r>;
+
+/// One evaluation.
+pub(in crate::promql) struct Run<'r> {
+    pub source: &'r dyn Source,
+    pub options: &'r Options,
+    /// The first and the last step of the whole query, for `@ start()` and `@ end()`.
+    pub bounds: (i64, i64),
+    held: Cell<u64>,
+    peak: Cell<u64>,
+    read: Cell<u64>,
+    warnings: RefCell<Vec<String>>,
+    infos: RefCell<Vec<String>>,
+}
+
+impl<'r> Run<'r> {
+    pub(super) fn new(source: &'r dyn Source, options: &'r Options, bounds: (i64, i64)) -> Self {
+        Run {
+            source,
+            options,
+            bounds,
+            held: Cell::new(0),
+            peak: Cell::new(0),
+            read: Cell::new(0),
+            warnings: RefCell::default(),
+            infos: RefCell::default(),
+        }
+    }
+
+    /// Ends the evaluation if that is wanted.
+    pub(in crate::promql) fn check(&self) -> Result<()> {
+        self.options.stop.check()
+    }
+
+    /// Accounts for samples that are about to be held, until the guard goes.
+    pub(in crate::promql) fn hold(&'r self, count: usize) -> Result<Held<'r>> {
+        let mut held = Held { run: self, count: 0 };
+        held.grow(count)?;
+        Ok(held)
+    }
+
+    /// Refuses steps that alone would take more than is allowed, before anything is allocated.
+    pub(in crate::promql) fn admit(&self, grid: Grid) -> Result<Grid> {
+        self.admit_count(grid.len as u64).map(|()| grid)
+    }
+
+    fn admit_count(&self, count: u64) -> Result<()> {
+        let total = self.held.get().saturating_add(count);
+        self.peak.set(self.peak.get().max(total));
+        if total > self.options.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
+    }
+
+    pub(in crate::promql) fn warn(&self, text: String) {
+        note(&self.warnings, text);
+    }
+
+    pub(in crate::promql) fn inform(&self, text: String) {
+        note(&self.infos, text);
+    }
+
+    pub(super) fn samples(&self) -> (u64, u64) {
+        (self.read.get(), self.peak.get())
+    }
+
+    /// Warnings and infos so far.
+    pub(super) fn notes(&self) -> (Vec<String>, Vec<String>) {
+        (self.warnings.borrow().clone(), self.infos.borrow().clone())
+    }
+
+    pub(super) fn select(&'r self, selection: &Selection) -> Result<Cursor<'r>> {
+        let inner = self.source.select(selection).map_err(|e| self.source_error(e))?;
+        Ok(Cursor { run: self, inner })
+    }
+
+    fn source_error(&self, error: SourceError) -> QueryError {
+        match error {
+            SourceError::Stopped => self.check().err().unwrap_or(QueryError::Cancelled),
+            SourceError::Limit(text) => QueryError::Execution(text),
+            SourceError::Storage(text) => QueryError::Storage(text),
+        }
+    }
+}
+
+/// More kinds of notes than this are of no use to anyone.
+const NOTES_MAX: usize = 100;
+
+fn note(notes: &RefCell<Vec<String>>, text: String) {
+    let mut notes = notes.borrow_mut();
+    if notes.len() < NOTES_MAX && !notes.contains(&text) {
+        notes.push(text);
+    }
+}
+
+/// Samples accounted for; gives them back when it goes.
+pub(in crate::promql) struct Held<'r> {
+    run: &'r Run<'r>,
+    count: u64,
+}
+
+impl Held<'_> {
+    /// Accounts for more.
+    pub(in crate::promql) fn grow(&mut self, count: usize) -> Result<()> {
+        self.run.admit_count(count as u64)?;
+        self.run.held.set(self.run.held.get() + count as u64);
+        self.count += count as u64;
+        Ok(())
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.run.held.set(self.run.held.get().saturating_sub(self.count));
+    }
+}
+
+/// Reads the series of a selection, and counts.
+pub(super) struct Cursor<'r> {
+    run: &'r Run<'r>,
+    inner: Box<dyn SeriesCursor + 'r>,
+}
+
+impl Cursor<'_> {
+    pub(super) fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>> {
+        self.run.check()?;
+        let labels = self.inner.next(samples).map_err(|e| self.run.source_error(e))?;
+        if labels.is_some() {
+            let count = samples.len() as u64;
+            self.run.admit_count(count)?;
+            self.run.read.set(self.run.read.get() + count);
+        }
+        Ok(labels)
+    }
+}

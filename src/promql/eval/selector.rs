@@ -1,0 +1,104 @@
+//! Instant selectors: at each step the latest sample within the lookback.
+
+use super::super::ast::{At, VectorSelector};
+use super::super::source::{Hints, Samples, Selection};
+use super::grid::{ABSENT, Grid, Reference, StepSeries, is_absent};
+use super::run::{Cursor, Result, Run, SeriesStream, Stream};
+use crate::model::Timestamp;
+
+/// The fixed time of an `@`.
+pub(super) fn fixed_time(run: &Run<'_>, at: Option<At>) -> Option<i64> {
+    at.map(|at| match at {
+        At::Time(ms) => ms,
+        At::Start => run.bounds.0,
+        At::End => run.bounds.1,
+    })
+}
+
+/// What to ask of the source so that every step sees `width` milliseconds back. Both the
+/// lookback and ranges are open on the left since Prometheus 3.
+pub(super) fn selection(
+    selector: &VectorSelector,
+    reference: &Reference,
+    width_ms: i64,
+    range_ms: i64,
+    function: Option<&'static str>,
+) -> Selection {
+    let step_ms = if reference.grid.len > 1 { reference.grid.step } else { 0 };
+    Selection {
+        matchers: selector.matchers.clone(),
+        start: Timestamp::from_millis(reference.first().saturating_sub(width_ms).saturating_add(1)),
+        end: Timestamp::from_millis(reference.last()),
+        hints: Hints { step_ms, range_ms, function },
+    }
+}
+
+struct Latest<'r> {
+    cursor: Cursor<'r>,
+    reference: Reference,
+    lookback_ms: i64,
+    samples: Samples,
+    /// Gives the times of the samples instead of their values, without the name.
+    times: bool,
+}
+
+/// The series of an instant selector; with `times` the seconds of the samples, for `timestamp`.
+pub(super) fn open<'r>(
+    run: &'r Run<'r>,
+    selector: &VectorSelector,
+    grid: Grid,
+    function: Option<&'static str>,
+    times: bool,
+) -> Result<Stream<'r>> {
+    let fixed = fixed_time(run, selector.at);
+    let reference = Reference { grid, fixed, offset: selector.offset_ms };
+    let lookback_ms = run.options.lookback_ms;
+    let cursor = run.select(&selection(selector, &reference, lookback_ms, 0, function))?;
+    Ok(Box::new(Latest { cursor, reference, lookback_ms, samples: Samples::default(), times }))
+}
+
+impl SeriesStream for Latest<'_> {
+    fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
+        while let Some(labels) = self.cursor.next(&mut self.samples)? {
+            if self.fill(&mut out.values) {
+                out.labels = labels;
+                out.drop_name = self.times;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Latest<'_> {
+    /// Fills one value per step and says whether there is any.
+    fn fill(&self, out: &mut Vec<f64>) -> bool {
+        let (times, values) = (&self.samples.times, &self.samples.values);
+        let steps = self.reference.grid.len;
+        out.clear();
+        out.reserve(steps);
+        let mut any = false;
+        let mut seen = 0;
+        for step in 0..steps {
+            let now = self.reference.at(step);
+            while times.get(seen).is_some_and(|at| *at <= now) {
+                seen += 1;
+            }
+            // A staleness marker is the mark of absence already.
+            let value = match seen.checked_sub(1) {
+                Some(last) if times[last] > now.saturating_sub(self.lookback_ms) => {
+                    let value = values[last];
+                    if self.times && !is_absent(value) {
+                        times[last] as f64 / 1000.0
+                    } else {
+                        value
+                    }
+                }
+                _ => ABSENT,
+            };
+            any |= !is_absent(value);
+            out.push(value);
+        }
+        any
+    }
+}

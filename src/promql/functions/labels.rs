@@ -1,0 +1,85 @@
+//! `label_replace` and `label_join`: change labels, look at no value.
+
+use regex::Regex;
+
+use super::super::answer::QueryError;
+use super::super::ast::Expr;
+use super::super::eval::{Replay, Result, Run, Stream, collect, merge_by_labels, string_value};
+use crate::model::{Labels, LabelsBuilder, METRIC_NAME};
+
+/// Bounds the compiled size of one expression, in bytes.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+
+fn text(args: &[Expr], place: usize) -> &str {
+    args.get(place).map_or("", string_value)
+}
+
+fn failed(message: String) -> QueryError {
+    QueryError::Execution(message)
+}
+
+/// `label_replace(v, dst, replacement, src, regex)`.
+pub(in crate::promql) fn replace<'r>(
+    run: &'r Run<'r>,
+    stream: Stream<'r>,
+    args: &[Expr],
+) -> Result<Stream<'r>> {
+    let (dst, replacement) = (text(args, 1), text(args, 2));
+    let (src, pattern) = (text(args, 3), text(args, 4));
+    let regex = regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
+        .size_limit(REGEX_BYTES_MAX)
+        .build()
+        .map_err(|_| failed(format!("invalid regular expression in label_replace(): {pattern}")))?;
+    if dst.is_empty() {
+        return Err(failed(format!("invalid destination label name in label_replace(): {dst}")));
+    }
+    relabel(run, stream, dst, |labels| expanded(&regex, replacement, labels.get(src).unwrap_or("")))
+}
+
+fn expanded(regex: &Regex, replacement: &str, value: &str) -> Option<String> {
+    let captures = regex.captures(value)?;
+    let mut out = String::new();
+    captures.expand(replacement, &mut out);
+    Some(out)
+}
+
+/// `label_join(v, dst, separator, src…)`.
+pub(in crate::promql) fn join<'r>(
+    run: &'r Run<'r>,
+    stream: Stream<'r>,
+    args: &[Expr],
+) -> Result<Stream<'r>> {
+    let (dst, separator) = (text(args, 1), text(args, 2));
+    let sources: Vec<&str> = args.iter().skip(3).map(string_value).collect();
+    if let Some(bad) = sources.iter().find(|name| name.is_empty()) {
+        return Err(failed(format!("invalid source label name in label_join(): {bad}")));
+    }
+    if dst.is_empty() {
+        return Err(failed(format!("invalid destination label name in label_join(): {dst}")));
+    }
+    relabel(run, stream, dst, |labels| {
+        let values: Vec<&str> = sources.iter().map(|name| labels.get(name).unwrap_or("")).collect();
+        Some(values.join(separator))
+    })
+}
+
+/// Sets `dst` to what `value` gives, where it gives something. Series that become equal are
+/// joined, or an error where both have a value.
+fn relabel<'r>(
+    run: &'r Run<'r>,
+    stream: Stream<'r>,
+    dst: &str,
+    value: impl Fn(&Labels) -> Option<String>,
+) -> Result<Stream<'r>> {
+    let mut collected = collect(run, stream)?;
+    for series in &mut collected.series {
+        let Some(value) = value(&series.labels) else { continue };
+        let mut builder = LabelsBuilder::new(&series.labels);
+        builder.set(dst, &value);
+        series.labels = builder.build().map_err(|error| failed(error.to_string()))?;
+        if dst == METRIC_NAME {
+            series.drop_name = false;
+        }
+    }
+    Ok(Replay::stream(merge_by_labels(collected.series)?, collected.held))
+}

@@ -1,0 +1,190 @@
+//! Selection: a consistent view of everything, by matchers and time.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use roaring::RoaringBitmap;
+
+use super::head::{Head, Heads};
+use super::lane::{Gatherer, Lane};
+use super::rollup::RollupReader;
+use super::segment::{Catalog, Segment};
+use super::{Tsdb, activity};
+use crate::model::{Labels, Matcher};
+use crate::promql::{Samples, Selection, SeriesCursor, Source, SourceError};
+use crate::store::{Snapshot, StoreError, Table};
+
+/// A view of the engine for the length of one query. Samples that become durable while it is
+/// open may appear in series that it has not come to yet.
+pub struct Reader {
+    tsdb: Arc<Tsdb>,
+    heads: Heads,
+    snapshot: Snapshot,
+    catalog: Arc<Catalog>,
+}
+
+impl From<StoreError> for SourceError {
+    fn from(error: StoreError) -> Self {
+        SourceError::Storage(error.to_string())
+    }
+}
+
+impl Tsdb {
+    /// Opens a view.
+    pub fn reader(self: &Arc<Self>) -> Result<Reader, StoreError> {
+        // Heads before the snapshot: what is flushed in between is then seen twice, not never.
+        let heads = self.read_heads();
+        let catalog = self.catalog();
+        let snapshot = self.store.read()?;
+        let catalog = if Catalog::version_of(&snapshot)? == catalog.version {
+            catalog
+        } else {
+            Arc::new(Catalog::load(&snapshot)?)
+        };
+        Ok(Reader { tsdb: Arc::clone(self), heads, snapshot, catalog })
+    }
+}
+
+impl Reader {
+    fn select_ids(&self, matchers: &[Matcher]) -> RoaringBitmap {
+        self.tsdb.index.read().unwrap_or_else(PoisonError::into_inner).select(matchers)
+    }
+
+    /// The series that satisfy all matchers of any of the lists (all series without a list) and
+    /// have samples about the time of the range: to the day for stored ones.
+    fn matching(
+        &self,
+        lists: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<RoaringBitmap, StoreError> {
+        let index = self.tsdb.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = RoaringBitmap::new();
+        for matchers in lists {
+            found |= index.select(matchers);
+        }
+        if lists.is_empty() {
+            found = index.all().clone();
+        }
+        drop(index);
+        let mut active = activity::between(&self.snapshot, start_ms, end_ms)?;
+        for head in self.heads.all() {
+            if head.bounds().is_some_and(|(from, until)| from <= end_ms && until >= start_ms) {
+                active.extend(head.series());
+            }
+        }
+        Ok(found & active)
+    }
+
+    /// The label sets of the series that satisfy any of the lists, sorted, at most `limit`.
+    /// Times are Unix milliseconds, both included.
+    pub fn series(
+        &self,
+        lists: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Labels>, StoreError> {
+        let found = self.matching(lists, start_ms, end_ms)?;
+        let index = self.tsdb.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut out: Vec<Labels> = found.iter().take(limit).map(|id| index.labels(id)).collect();
+        out.sort_unstable();
+        Ok(out)
+    }
+
+    /// The label names of those series, sorted.
+    pub fn label_names(
+        &self,
+        lists: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        let found = self.matching(lists, start_ms, end_ms)?;
+        Ok(self.tsdb.index.read().unwrap_or_else(PoisonError::into_inner).names(&found))
+    }
+
+    /// The values of a label among those series, sorted.
+    pub fn label_values(
+        &self,
+        name: &str,
+        lists: &[Vec<Matcher>],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        let found = self.matching(lists, start_ms, end_ms)?;
+        Ok(self.tsdb.index.read().unwrap_or_else(PoisonError::into_inner).values(name, &found))
+    }
+}
+
+impl Source for Reader {
+    fn select<'a>(
+        &'a self,
+        selection: &Selection,
+    ) -> Result<Box<dyn SeriesCursor + 'a>, SourceError> {
+        let (start, end) = (selection.start.millis(), selection.end.millis());
+        let table = Rc::new(self.snapshot.table(Table::Blocks)?);
+        let raw = |s: &&Segment| s.level.is_raw() && s.overlaps(start, end);
+        let segments = self.catalog.segments.iter().filter(raw);
+        let lanes = segments.map(|s| Lane::new(s.clone(), Rc::clone(&table))).collect();
+        let within = |(from, until): (i64, i64)| from <= end && until >= start;
+        let heads = self.heads.all().filter(|head| head.bounds().is_some_and(within));
+        Ok(Box::new(Cursor {
+            reader: self,
+            ids: self.select_ids(&selection.matchers).into_iter(),
+            heads: heads.cloned().collect(),
+            start,
+            end,
+            lanes,
+            rollups: RollupReader::new(&self.catalog, selection, &table),
+            gatherer: Gatherer::default(),
+            scratch: Vec::new(),
+            part: Samples::default(),
+        }))
+    }
+}
+
+struct Cursor<'a> {
+    reader: &'a Reader,
+    ids: roaring::bitmap::IntoIter,
+    heads: Vec<Arc<Head>>,
+    start: i64,
+    end: i64,
+    lanes: Vec<Lane<'a>>,
+    rollups: Option<RollupReader<'a>>,
+    gatherer: Gatherer,
+    scratch: Vec<u8>,
+    part: Samples,
+}
+
+impl SeriesCursor for Cursor<'_> {
+    fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError> {
+        while let Some(id) = self.ids.next() {
+            self.gatherer.clear();
+            if let Some(rollups) = &mut self.rollups {
+                rollups.read(id, self.start, self.end, &mut self.part)?;
+                self.gatherer.add(&self.part, 0);
+            }
+            for lane in &mut self.lanes {
+                lane.gather(id, self.start, self.end, &mut self.gatherer)?;
+            }
+            for head in &self.heads {
+                head.read_series(id, &mut self.scratch, &mut self.part);
+                self.gatherer.add(&self.part, u64::from(head.generation));
+            }
+            self.gatherer.finish(self.start, self.end, samples);
+            if !samples.is_empty() {
+                let index = self.reader.tsdb.index.read().unwrap_or_else(PoisonError::into_inner);
+                return Ok(Some(index.labels(id)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Drop for Cursor<'_> {
+    fn drop(&mut self) {
+        let damaged: u64 = self.lanes.iter().map(|lane| lane.damaged).sum();
+        self.reader.tsdb.damaged_blocks.fetch_add(damaged, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,7 @@
+//! The whole process: started, asked over HTTP, reloaded, stopped, killed.
+
+mod access;
+mod commands;
+mod lifecycle;
+mod process;
+mod reloading;

@@ -1,0 +1,266 @@
+//! Properties of the PromQL parser and evaluator on arbitrary input.
+
+#[path = "promql/memory.rs"]
+mod memory;
+
+use memory::Memory;
+use proptest::prelude::*;
+use vedette::model::{Labels, Timestamp};
+use vedette::promql::{self, Options, Value};
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("m".to_owned()),
+        Just("b".to_owned()),
+        Just("sum".to_owned()),
+        Just("by".to_owned()),
+        Just("job:m:rate5m".to_owned()),
+        Just("offset".to_owned()),
+    ]
+}
+
+fn duration() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (1_u32..400).prop_map(|n| format!("{n}s")),
+        (1_u32..9).prop_map(|n| format!("{n}m{n}s")),
+        (1_u32..100).prop_map(|n| n.to_string()),
+        (1_u32..100).prop_map(|n| format!("{n}.25")),
+    ]
+}
+
+fn times() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => Just(String::new()),
+        1 => duration().prop_map(|d| format!(" offset {d}")),
+        1 => duration().prop_map(|d| format!(" offset -{d}")),
+        1 => Just(" @ start()".to_owned()),
+        1 => Just(" @ 90.5 offset 1m".to_owned()),
+        1 => Just(" offset 7s @ end()".to_owned()),
+    ]
+}
+
+fn selector() -> impl Strategy<Value = String> {
+    let matchers = prop_oneof![
+        3 => Just(String::new()),
+        1 => Just("{a=\"1\"}".to_owned()),
+        1 => Just("{a!~\"1|2\", \"x.y\"=\"q\\n\\\"\"}".to_owned()),
+        1 => "[a-z\\\\\"\u{e9}\u{1F600}\n\t]{0,4}".prop_map(|v| format!("{{a!={v:?}}}")),
+    ];
+    (name(), matchers).prop_map(|(name, matchers)| format!("{name}{matchers}"))
+}
+
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (-1000_i32..1000).prop_map(|n| n.to_string()),
+        any::<f64>()
+            .prop_filter("NaN is not equal to itself", |n| !n.is_nan())
+            .prop_map(|n| { if n.is_infinite() { "-Inf".to_owned() } else { format!("{n:e}") } }),
+        Just("0x1F".to_owned()),
+        Just("5m".to_owned()),
+    ]
+}
+
+/// A range vector over a vector.
+fn matrix(vector: impl Strategy<Value = String> + 'static) -> BoxedStrategy<String> {
+    prop_oneof![
+        (selector(), duration(), times()).prop_map(|(s, d, t)| format!("{s}[{d}]{t}")),
+        (vector, duration(), times()).prop_map(|(v, d, t)| format!("({v})[{d}:10s]{t}")),
+    ]
+    .boxed()
+}
+
+fn vector() -> BoxedStrategy<String> {
+    let leaf = (selector(), times()).prop_map(|(s, t)| s + &t).boxed();
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        let function = prop_oneof![
+            Just("rate"),
+            Just("increase"),
+            Just("delta"),
+            Just("irate"),
+            Just("idelta"),
+            Just("deriv"),
+            Just("changes"),
+            Just("resets"),
+            Just("avg_over_time"),
+            Just("stddev_over_time"),
+            Just("max_over_time"),
+            Just("last_over_time"),
+            Just("absent_over_time"),
+            Just("mad_over_time"),
+        ];
+        let map = prop_oneof![
+            Just("abs"),
+            Just("sgn"),
+            Just("sort"),
+            Just("timestamp"),
+            Just("absent"),
+            Just("hour"),
+            Just("ln"),
+            Just("round"),
+        ];
+        let fold = prop_oneof![
+            Just("sum"),
+            Just("avg"),
+            Just("count"),
+            Just("stddev"),
+            Just("min"),
+            Just("group"),
+        ];
+        let group = prop_oneof![
+            Just(""),
+            Just(" by (a)"),
+            Just(" without (a, le)"),
+            Just(" by (\"x.y\", on)"),
+        ];
+        let op = prop_oneof![
+            Just("+"),
+            Just("- ignoring (a)"),
+            Just("/ on (a) group_left (le)"),
+            Just("* on () group_right ()"),
+            Just("> bool"),
+            Just("<= on (a)"),
+            Just("and"),
+            Just("or on (a)"),
+            Just("unless"),
+            Just("atan2"),
+            Just("^"),
+            Just("%"),
+            Just("=="),
+        ];
+        prop_oneof![
+            (function, matrix(inner.clone())).prop_map(|(f, m)| format!("{f}({m})")),
+            (map, inner.clone()).prop_map(|(f, v)| format!("{f}({v})")),
+            (fold, group.clone(), inner.clone()).prop_map(|(f, g, v)| format!("{f}{g} ({v})")),
+            (number(), group, inner.clone())
+                .prop_map(|(n, g, v)| format!("quantile{g} ({n}, {v})")),
+            inner.clone().prop_map(|v| format!("bottomk(2, {v})")),
+            inner.clone().prop_map(|v| format!("count_values(\"le\", {v})")),
+            inner.clone().prop_map(|v| format!("histogram_quantile(0.5, {v})")),
+            (number(), matrix(inner.clone()))
+                .prop_map(|(n, m)| format!("quantile_over_time({n}, {m})")),
+            inner.clone().prop_map(|v| format!("vector(scalar({v}))")),
+            inner
+                .clone()
+                .prop_map(|v| format!("label_replace({v}, \"le\", \"$1\", \"a\", \"(.*)\")")),
+            (inner.clone(), op, inner.clone()).prop_map(|(a, o, b)| format!("({a}) {o} ({b})")),
+            (inner.clone(), number()).prop_map(|(a, n)| format!("({a}) * {n}")),
+            inner.prop_map(|a| format!("-({a})")),
+        ]
+    })
+    .boxed()
+}
+
+fn memory() -> Memory {
+    let mut memory = Memory::default();
+    for (place, pairs) in [
+        &[("__name__", "m"), ("a", "1")][..],
+        &[("__name__", "m"), ("a", "2"), ("le", "1")],
+        &[("__name__", "m"), ("a", "2"), ("le", "+Inf")],
+        &[("__name__", "b"), ("a", "1")],
+        &[("__name__", "b"), ("a", "3"), ("x.y", "z")],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let labels = Labels::from_pairs(pairs.iter().copied()).expect("valid labels");
+        for at in 0..20 {
+            // Some gaps, resets, NaNs and infinities.
+            let value = match (at + place as i64) % 11 {
+                3 => continue,
+                5 => f64::NAN,
+                7 if place == 3 => f64::INFINITY,
+                8 => f64::from_bits(vedette::model::STALE_NAN),
+                n => n as f64 * (place as f64 - 1.5),
+            };
+            memory.add(&labels, at * 10_000, value);
+        }
+    }
+    memory.sort();
+    memory
+}
+
+fn same(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()) || a == b
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same_expression(text in vector()) {
+        let expr = promql::parse(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let printed = expr.to_string();
+        let again = promql::parse(&printed).unwrap_or_else(|e| panic!("{printed}: {e}"));
+        prop_assert_eq!(&expr, &again);
+        prop_assert_eq!(&printed, &again.to_string());
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,40}") {
+        let _ = promql::parse(&text);
+        let _ = promql::parse_selector(&text);
+    }
+
+    #[test]
+    fn no_sequence_of_words_makes_the_parser_panic(
+        words in prop::collection::vec(prop_oneof![
+            Just("sum"), Just("by"), Just("("), Just(")"), Just("["), Just("]"), Just("{"),
+            Just("}"), Just(","), Just("m"), Just("5m"), Just("1"), Just("\"x\""), Just("="),
+            Just("=~"), Just("+"), Just("-"), Just("^"), Just("offset"), Just("@"), Just("start"),
+            Just(":"), Just("on"), Just("group_left"), Just("bool"), Just("and"), Just("rate"),
+            Just("#"), Just("\n"), Just("'"), Just("\\"),
+        ], 0..24)
+    ) {
+        let text = words.join(" ");
+        if let Ok(expr) = promql::parse(&text) {
+            prop_assert_eq!(promql::parse(&expr.to_string()).ok(), Some(expr));
+        }
+        let _ = promql::parse(&words.concat());
+    }
+
+    /// A range query must give at every step what an instant query there gives: the one pass
+    /// over all steps is only a faster way.
+    #[test]
+    fn every_step_of_a_range_is_an_instant(text in vector()) {
+        // Without `@ start()` and `@ end()`, which mean the whole query's.
+        prop_assume!(!text.contains("start()") && !text.contains("end()"));
+        // The order of a mean decides its last bits, `limitk` and ties of `bottomk` which series.
+        let memory = memory();
+        let options = Options::default();
+        let expr = promql::parse(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let at = Timestamp::from_millis;
+        let range = promql::range(&memory, &expr, at(60_000), at(180_000), 30_000, &options);
+        let instants: Vec<_> = (0..5)
+            .map(|step| promql::instant(&memory, &expr, at(60_000 + step * 30_000), &options))
+            .collect();
+        let answer = match range {
+            Err(_) => {
+                prop_assert!(instants.iter().any(Result::is_err), "{} fails as a range only", text);
+                return Ok(());
+            }
+            Ok(answer) => answer,
+        };
+        let Value::Matrix(matrix) = answer.value else { panic!("a range gives a matrix") };
+        let mut total = 0;
+        for (step, instant) in instants.into_iter().enumerate() {
+            let time = 60_000 + step as i64 * 30_000;
+            let instant = instant.unwrap_or_else(|e| panic!("{text} fails at {time} only: {e}"));
+            let Value::Vector(vector) = instant.value else { panic!("a vector") };
+            total += vector.len();
+            for one in vector {
+                let series = matrix.iter().find(|s| s.labels == one.labels);
+                let found = series.and_then(|s| {
+                    let place = s.samples.times.iter().position(|t| *t == time)?;
+                    Some(s.samples.values[place])
+                });
+                prop_assert!(
+                    found.is_some_and(|f| same(f, one.sample.value)),
+                    "{} at {}: {} is {} as an instant, {:?} in the range",
+                    text, time, one.labels, one.sample.value, found
+                );
+            }
+        }
+        let in_range: usize = matrix.iter().map(|s| s.samples.len()).sum();
+        prop_assert_eq!(total, in_range, "{} has more in its range", text);
+    }
+}
