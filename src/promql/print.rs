@@ -65,13 +65,13 @@ pub(super) fn format_value(value: f64) -> String {
     }
 }
 
-/// A value as Go's `%v` and `%g` write it: with an exponent below 1e-4 and from 1e21 on, which
-/// Go's fmt package chooses for the shortest form.
+/// A value as Go's `%v` and `%g` write it: the shortest form, with an exponent below 1e-4 and from
+/// 1e6 on (`strconv/ftoa.go`).
 pub(super) fn format_short(value: f64) -> String {
     let exponent = format!("{value:e}");
     let Some((digits, exponent)) = exponent.split_once('e') else { return format_value(value) };
     match exponent.parse::<i32>() {
-        Ok(e) if !(-4..21).contains(&e) => {
+        Ok(e) if !(-4..6).contains(&e) => {
             let sign = if e < 0 { '-' } else { '+' };
             format!("{digits}e{sign}{:02}", e.abs())
         }

@@ -28,6 +28,8 @@ pub(super) fn signature_of(binary: &Binary) -> Signature {
 #[derive(Default)]
 struct Entry {
     series: Vec<StepSeries>,
+    /// The steps at which one of them has a value.
+    occupied: Steps,
     /// One to one: the steps at which the other side was matched already.
     matched: Steps,
     /// Many to one: the same by result labels.
@@ -47,6 +49,8 @@ struct Join<'r> {
     places: HashMap<Box<[u8]>, usize>,
     entries: Vec<Entry>,
     conflicts: Vec<Conflict>,
+    /// The steps of the conflicts.
+    conflicting: Steps,
     op: BinaryOp,
     returns_bool: bool,
     matching: &'r Matching,
@@ -84,6 +88,7 @@ pub(super) fn open<'r>(
         places: HashMap::with_capacity(series.len()),
         entries: Vec::with_capacity(series.len()),
         conflicts: Vec::new(),
+        conflicting: Steps::none(grid.len),
         op: binary.op,
         returns_bool: binary.return_bool,
         matching,
@@ -111,31 +116,29 @@ impl Join<'_> {
             }
         };
         let Some(entry) = self.entries.get_mut(place) else { return };
-        for earlier in &entry.series {
-            let both = earlier.values.iter().zip(&series.values);
-            for (step, (a, b)) in both.enumerate() {
-                if is_absent(*a) || is_absent(*b) {
-                    continue;
-                }
-                let side = match self.matching.cardinality {
-                    Cardinality::OneToMany => "left",
-                    _ => "right",
-                };
-                let message = format!(
-                    "found duplicate series for the match group {} on the {side} hand-side of \
-                     the operation: [{}, {}];many-to-many matching not allowed: matching labels \
-                     must be unique on one side",
-                    braced(&self.signature.labels(&series.labels)),
-                    braced(&series.labels),
-                    braced(&earlier.labels),
-                );
-                self.conflicts.push(Conflict { step, message });
-                // One step per pair is enough for queries that touch all steps, but a query may
-                // touch only some: keep all of the first pair, bounded by the steps.
-                if self.conflicts.len() > self.grid.len {
-                    break;
-                }
+        if entry.occupied.is_unset() {
+            entry.occupied = Steps::none(self.grid.len);
+        }
+        for (step, value) in series.values.iter().enumerate() {
+            // One conflict per step says enough, and bounds them.
+            if is_absent(*value) || !entry.occupied.add(step) || self.conflicting.add(step) {
+                continue;
             }
+            let has_value = |s: &&StepSeries| s.values.get(step).is_some_and(|v| !is_absent(*v));
+            let Some(earlier) = entry.series.iter().find(has_value) else { continue };
+            let side = match self.matching.cardinality {
+                Cardinality::OneToMany => "left",
+                _ => "right",
+            };
+            let message = format!(
+                "found duplicate series for the match group {} on the {side} hand-side of the \
+                 operation: [{}, {}];many-to-many matching not allowed: matching labels must be \
+                 unique on one side",
+                braced(&self.signature.labels(&series.labels)),
+                braced(&series.labels),
+                braced(&earlier.labels),
+            );
+            self.conflicts.push(Conflict { step, message });
         }
         entry.series.push(series);
     }

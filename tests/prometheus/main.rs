@@ -1,0 +1,11 @@
+//! vedette beside the real Prometheus (Debian's 2.42): it takes Prometheus's remote writes, and
+//! gives the same answers to the same queries.
+
+#[path = "../daemon/process.rs"]
+#[allow(dead_code)]
+mod process;
+
+mod differential;
+mod generate;
+mod peer;
+mod remote_write;
