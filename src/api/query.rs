@@ -103,8 +103,9 @@ fn with_thousands(number: i64) -> String {
 }
 
 /// What a request asks for besides the query itself.
-struct Asked {
-    timeout: Duration,
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) timeout: Duration,
     lookback_ms: i64,
     max_samples: u64,
     limit: Option<usize>,
@@ -112,7 +113,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(app: &App, params: &Params) -> Result<Self, ApiError> {
+    pub(super) fn read(app: &App, params: &Params) -> Result<Self, ApiError> {
         let settings = app.settings.load();
         let mut timeout = settings.query.timeout.duration();
         if let Some(asked_ms) = params.duration_ms("timeout")? {
@@ -148,7 +149,7 @@ impl Drop for StopOnDrop {
 }
 
 /// Waits for a place, evaluates on a thread of its own and writes the answer there.
-async fn run(
+pub(super) async fn run(
     app: &Arc<App>,
     asked: &Asked,
     evaluate: impl FnOnce(&dyn promql::Source, &Options) -> Result<Answer, QueryError> + Send + 'static,

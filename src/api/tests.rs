@@ -1,6 +1,7 @@
 //! The router over a real database, without a network.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,12 +16,15 @@ use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
 use crate::engine::{Pipeline, Policy};
 use crate::model::{Labels, Timestamp};
+use crate::promql::{Answer, Options, QueryError, Source};
 use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
 use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
-use super::router;
+use super::params::Params;
+use super::query::{Asked, run};
 use super::state::{App, Engine};
+use super::{ErrorKind, router};
 
 /// The time of all tests: 2026-01-01T00:00:00Z.
 const NOW_S: i64 = 1_767_225_600;
@@ -381,4 +385,65 @@ async fn a_compaction_moves_memory_into_blocks_and_loses_nothing() {
     assert_eq!((status.as_u16(), &answer["data"]["flushed_samples"]), (200, &Value::from(30)));
     let (_, read) = get(&served, "/api/v1/query?query=count_over_time(load[1h])").await;
     assert_eq!(read["data"]["result"][0]["value"][1], "10");
+}
+
+fn asked(served: &Served, timeout: Duration) -> Asked {
+    let mut asked = Asked::read(&served.app, &Params::default()).expect("readable");
+    asked.timeout = timeout;
+    asked
+}
+
+/// Evaluates until it is told to stop, says that it began, and says why it ended.
+fn endless(
+    began: std::sync::mpsc::Sender<()>,
+    ended: std::sync::mpsc::Sender<QueryError>,
+) -> impl FnOnce(&dyn Source, &Options) -> Result<Answer, QueryError> + Send + 'static {
+    move |_, options| {
+        began.send(()).expect("somebody listens");
+        loop {
+            if let Err(why) = options.stop.check() {
+                // The test may have ended.
+                let _ = ended.send(why.clone());
+                return Err(why);
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_stops_when_its_time_is_up_and_when_its_client_leaves() {
+    let served = serve(Settings::default());
+    let (began, begun) = std::sync::mpsc::channel();
+    let (ended, why) = std::sync::mpsc::channel();
+    let short = asked(&served, Duration::from_millis(50));
+    let outcome = run(&served.app, &short, endless(began.clone(), ended.clone())).await;
+    assert_eq!(outcome.expect_err("stopped").kind, ErrorKind::Timeout);
+    assert_eq!(why.recv().expect("ended"), QueryError::Timeout);
+    begun.recv().expect("begun");
+
+    let app = Arc::clone(&served.app);
+    let long = asked(&served, Duration::from_secs(600));
+    let client = tokio::spawn(async move { run(&app, &long, endless(began, ended)).await });
+    tokio::task::spawn_blocking(move || begun.recv()).await.expect("waits").expect("begun");
+    client.abort();
+    let why = tokio::task::spawn_blocking(move || why.recv()).await.expect("waits");
+    assert_eq!(why.expect("ended"), QueryError::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_that_finds_no_place_in_time_is_refused_and_the_running_one_goes_on() {
+    let mut settings = Settings::default();
+    settings.query.concurrency = 1;
+    let served = serve(settings);
+    let (began, begun) = std::sync::mpsc::channel();
+    let (ended, why) = std::sync::mpsc::channel();
+    let app = Arc::clone(&served.app);
+    let long = asked(&served, Duration::from_secs(600));
+    let running = tokio::spawn(async move { run(&app, &long, endless(began, ended)).await });
+    tokio::task::spawn_blocking(move || begun.recv()).await.expect("waits").expect("begun");
+    let (status, answer) = get(&served, "/api/v1/query?query=up&timeout=50ms").await;
+    assert_eq!((status.as_u16(), &answer["errorType"]), (503, &Value::from("timeout")));
+    assert!(why.try_recv().is_err(), "the running query was stopped");
+    running.abort();
 }

@@ -111,10 +111,9 @@ pub(super) async fn store_scrapes(pipeline: Pipeline, mut scraped: mpsc::Receive
 
 /// How often upkeep looks for work.
 const UPKEEP_EVERY: Duration = Duration::from_secs(2);
-/// How often the pause between looks for the end.
-const STOP_LOOK: Duration = Duration::from_millis(50);
 
-/// Flushes, merges and expires on a thread of its own until `stop` is set.
+/// Flushes, merges and expires on a thread of its own until `stop` is set; whoever sets it wakes
+/// the thread by unparking it.
 pub(super) fn upkeep(
     pipeline: Pipeline,
     clock: Arc<dyn Clock>,
@@ -148,11 +147,7 @@ pub(super) fn upkeep(
                     failing = true;
                 }
             }
-            let mut slept = Duration::ZERO;
-            while slept < UPKEEP_EVERY && !stop.load(Ordering::Acquire) {
-                std::thread::sleep(STOP_LOOK);
-                slept += STOP_LOOK;
-            }
+            std::thread::park_timeout(UPKEEP_EVERY);
         }
     })
 }

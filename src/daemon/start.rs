@@ -270,6 +270,7 @@ async fn take_up(
 async fn end(running: Running) {
     let Running { pipeline, targets, changes, stop_upkeep, upkeep } = running;
     stop_upkeep.store(true, Ordering::Release);
+    upkeep.thread().unpark();
     // Closed, so that the collectors end.
     drop(changes);
     if tokio::time::timeout(DRAIN, targets.stop()).await.is_err() {
