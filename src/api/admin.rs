@@ -142,6 +142,25 @@ pub(super) async fn backup_progress(State(app): State<Arc<App>>) -> Response<Bod
     }))
 }
 
+/// `POST /api/v1/admin/compact`: packs memory into blocks and merges blocks now, which upkeep
+/// would do later. Free pages stay in the file for what comes next; `vedette compact` gives them
+/// back.
+pub(super) async fn compact(State(app): State<Arc<App>>) -> Answered {
+    let tsdb = Arc::clone(&app.engine()?.tsdb);
+    let now = app.clock.now();
+    let (flushed, merges) = blocking(move || {
+        let flushed = tsdb.flush(&|_| {}).map_err(ApiError::internal)?;
+        let mut merges = 0;
+        // Each merge leaves fewer segments, so that this ends.
+        while tsdb.merge(now, &|_| {}).map_err(ApiError::internal)? {
+            merges += 1;
+        }
+        Ok((flushed, merges))
+    })
+    .await?;
+    Ok(success(&json!({"flushed_samples": flushed, "merges": merges})))
+}
+
 /// `GET /api/v1/admin/storage`
 pub(super) async fn storage(State(app): State<Arc<App>>) -> Answered {
     let tsdb = Arc::clone(&app.engine()?.tsdb);

@@ -14,7 +14,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use super::state::App;
-use super::{ApiError, ErrorKind, admin, guard, ingest, query, series, status};
+use super::{ApiError, ErrorKind, admin, guard, ingest, query, series, status, targets};
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
 const COMPRESS_FROM_BYTES: u16 = 4096;
@@ -37,12 +37,17 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/labels", get(series::label_names).post(series::label_names))
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
+        .route("/api/v1/rules", get(status::rules))
+        .route("/api/v1/alerts", get(status::alerts))
+        .route("/api/v1/query_exemplars", get(status::exemplars).post(status::exemplars))
+        .route("/api/v1/targets", get(targets::targets))
         .route("/api/v1/status/buildinfo", get(status::buildinfo))
         .route("/api/v1/status/runtimeinfo", get(status::runtimeinfo))
         .route("/api/v1/status/config", get(status::config))
         .route("/api/v1/status/flags", get(status::flags))
         .route("/api/v1/status/tsdb", get(status::tsdb))
         .route("/api/v1/admin/backup", get(admin::backup_progress).post(admin::start_backup))
+        .route("/api/v1/admin/compact", post(admin::compact))
         .route("/api/v1/admin/storage", get(admin::storage))
         .route("/api/v1/admin/tokens", get(admin::list_tokens).post(admin::create_token))
         .route("/api/v1/admin/tokens/{name}", delete(admin::revoke_token))

@@ -8,6 +8,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
+use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
 use crate::model::Timestamp;
@@ -26,6 +27,8 @@ pub struct Engine {
     pub tsdb: Arc<Tsdb>,
     /// Writes.
     pub pipeline: Pipeline,
+    /// What is scraped, and how it fares.
+    pub targets: Arc<Targets>,
 }
 
 /// How far the daemon has come.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tower::ServiceExt as _;
 
 use crate::clock::ManualClock;
+use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
 use crate::engine::{Pipeline, Policy};
 use crate::model::{Labels, Timestamp};
@@ -61,7 +62,9 @@ fn serve(settings: Settings) -> Served {
         },
     )
     .expect("started");
-    app.ready(Engine { tsdb, pipeline }).expect("ready");
+    let (sink, _) = mpsc::channel(1);
+    let targets = Targets::new(sink, Arc::clone(&app.clock), Arc::clone(&app.telemetry));
+    app.ready(Engine { tsdb, pipeline, targets: Arc::new(targets) }).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }
 
@@ -368,4 +371,14 @@ async fn a_body_beyond_the_limit_is_413() {
     let (status, answer) = send(&served, Method::POST, "/api/v1/samples", body).await;
     assert_eq!(status, 413);
     assert!(answer["error"].as_str().expect("a text").contains("limits.body_bytes_max"));
+}
+
+#[tokio::test]
+async fn a_compaction_moves_memory_into_blocks_and_loses_nothing() {
+    let served = serve(Settings::default());
+    let (status, answer) = send(&served, Method::POST, "/api/v1/admin/compact", "").await;
+    // Three series of ten samples, as `serve` wrote them.
+    assert_eq!((status.as_u16(), &answer["data"]["flushed_samples"]), (200, &Value::from(30)));
+    let (_, read) = get(&served, "/api/v1/query?query=count_over_time(load[1h])").await;
+    assert_eq!(read["data"]["result"][0]["value"][1], "10");
 }

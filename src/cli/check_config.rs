@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::api::load_tls;
+use crate::collect::scrape::Plan;
 use crate::config::Inputs;
 
 use super::Outcome;
@@ -19,8 +20,9 @@ pub(super) struct CheckConfigArgs {
 
 pub(super) fn run(args: &CheckConfigArgs) -> Outcome {
     let settings = Inputs::of_file(&args.file).load()?;
-    // A file may be well-formed and still name a certificate that cannot be used.
+    // A file may be well-formed and still name a certificate or relabelling that cannot be used.
     load_tls(&settings.tls).map_err(anyhow::Error::msg)?;
+    Plan::new(&settings.scrape, &settings.limits)?;
     println!("{} is valid", args.file.display());
     Ok(())
 }

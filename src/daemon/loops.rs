@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
 use crate::collect::Collected;
+use crate::collect::targets::Batch;
 use crate::config::{Collector, Settings};
 use crate::decode::admit::Refusals;
 use crate::engine::{Pipeline, Upkeep};
@@ -86,6 +87,25 @@ async fn write(pipeline: &Pipeline, way: Way, collected: Collected, failing: boo
             }
             true
         }
+    }
+}
+
+/// Writes what targets gave, each scrape by itself, and tells the scraper what became of it.
+pub(super) async fn store_scrapes(pipeline: Pipeline, mut scraped: mpsc::Receiver<Batch>) {
+    while let Some(Batch { rows, metadata, done }) = scraped.recv().await {
+        let pipeline = pipeline.clone();
+        // On a task of its own: the writer commits together what comes together.
+        tokio::spawn(async move {
+            let families = metadata.iter().map(|(name, metadata)| (name.as_str(), metadata));
+            let intake = pipeline.read_rows(&rows, families, Refusals::new());
+            let outcome = match pipeline.write(Way::Scrape, intake).await {
+                Ok(written) if written.refusals.is_empty() => Ok(()),
+                Ok(written) => Err(written.refusals.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            // A scraper that was stopped meanwhile does not need the answer.
+            let _ = done.send(outcome);
+        });
     }
 }
 

@@ -3,22 +3,25 @@
 use std::sync::Arc;
 
 use crate::api::{App, Gate, load_tls};
+use crate::collect::scrape::Plan;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 
 use super::logging::{LogLevel, read_level};
 use super::open::engine_policy;
 
-/// Reads the settings again. Whatever can fail is tried before anything is changed.
+/// Reads the settings again. Whatever can fail is tried before anything is changed. Gives what
+/// the loops need to know.
 pub(super) fn reload(
     inputs: &Inputs,
     app: &Arc<App>,
     pipeline: &Pipeline,
     log_level: &LogLevel,
-) -> Result<Arc<Settings>, String> {
+) -> Result<(Arc<Settings>, Plan), String> {
     let settings = inputs.load().map_err(|error| error.to_string())?;
     let tls = load_tls(&settings.tls)?;
     let filter = read_level(&settings.log)?;
+    let plan = Plan::new(&settings.scrape, &settings.limits).map_err(|e| e.to_string())?;
     let stored = crate::api::tokens::list(pipeline.tsdb().store()).map_err(|e| e.to_string())?;
     let loopback = app.address.ip().is_loopback();
     if Gate::new(&settings.auth, &stored, loopback).refuses_to_listen() {
@@ -32,7 +35,7 @@ pub(super) fn reload(
     log_level.set(filter);
     pipeline.set_policy(engine_policy(&settings));
     app.take_up(settings)?;
-    Ok(app.settings.load_full())
+    Ok((app.settings.load_full(), plan))
 }
 
 /// Changed keys that the running daemon cannot take up.

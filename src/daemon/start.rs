@@ -13,12 +13,14 @@ use crate::api::{self, App, Engine, ListenOptions, ReloadRequest, load_tls, rout
 use crate::clock::{Clock, SystemClock};
 use crate::collect::host::{HostCollector, HostRoots};
 use crate::collect::own::OwnCollector;
+use crate::collect::scrape::Plan;
+use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::telemetry::{Telemetry, Way};
 
 use super::logging::LogLevel;
-use super::loops::{Changes, CollectorLoop, upkeep};
+use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
 use super::open::open_engine;
 use super::reload::reload;
 use super::signals::{Asked, Signals};
@@ -26,12 +28,15 @@ use super::{DaemonError, banner, systemd};
 
 /// Reloads that wait at once.
 const RELOADS_MAX: usize = 8;
+/// Scrapes that wait to be written; each target waits for its own.
+const SCRAPES_MAX: usize = 64;
 /// How long the end waits for queued writes, and then for upkeep.
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// What runs once the database is open.
 struct Running {
     pipeline: Pipeline,
+    targets: Arc<Targets>,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
     upkeep: JoinHandle<()>,
@@ -75,7 +80,7 @@ pub(super) async fn serve(
             return Ok(());
         }
     };
-    let running = begin(&app, opened, &clock)?;
+    let running = begin(&app, opened, &clock).await?;
     banner::show(&settings, address);
     tracing::info!(%address, "ready");
     let status = format!("ready at {address}");
@@ -171,22 +176,34 @@ pub(super) fn needs_token(address: SocketAddr) -> String {
 }
 
 /// Hands the engine to the handlers and starts the loops.
-fn begin(
+async fn begin(
     app: &Arc<App>,
     pipeline: Pipeline,
     clock: &Arc<dyn Clock>,
 ) -> Result<Running, DaemonError> {
-    let engine = Engine { tsdb: Arc::clone(pipeline.tsdb()), pipeline: pipeline.clone() };
+    let settings = app.settings.load_full();
+    let plan = Plan::new(&settings.scrape, &settings.limits)
+        .map_err(|error| DaemonError::Start(error.to_string()))?;
+    let (sink, scraped) = mpsc::channel(SCRAPES_MAX);
+    let targets = Targets::new(sink, Arc::clone(clock), Arc::clone(&app.telemetry));
+    let targets = Arc::new(targets);
+    let engine = Engine {
+        tsdb: Arc::clone(pipeline.tsdb()),
+        pipeline: pipeline.clone(),
+        targets: Arc::clone(&targets),
+    };
     app.ready(engine).map_err(DaemonError::Start)?;
     if app.gate().refuses_to_listen() {
         return Err(DaemonError::Start(needs_token(app.address)));
     }
-    let (changes, changed) = watch::channel(app.settings.load_full());
+    tokio::spawn(store_scrapes(pipeline.clone(), scraped));
+    targets.reload(plan).await;
+    let (changes, changed) = watch::channel(settings);
     start_collectors(app, &pipeline, clock, &changed);
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
-    Ok(Running { pipeline, changes, stop_upkeep, upkeep })
+    Ok(Running { pipeline, targets, changes, stop_upkeep, upkeep })
 }
 
 fn start_collectors(
@@ -233,7 +250,8 @@ async fn take_up(
     };
     app.note_reload(outcome.is_ok());
     let outcome = match outcome {
-        Ok(settings) => {
+        Ok((settings, plan)) => {
+            running.targets.reload(plan).await;
             running.changes.send_replace(settings);
             tracing::info!("the settings were taken up");
             Ok(())
@@ -250,10 +268,13 @@ async fn take_up(
 /// Ends the loops and writes what is queued. Whatever does not end in time holds nothing that
 /// was acknowledged.
 async fn end(running: Running) {
-    let Running { pipeline, changes, stop_upkeep, upkeep } = running;
+    let Running { pipeline, targets, changes, stop_upkeep, upkeep } = running;
     stop_upkeep.store(true, Ordering::Release);
     // Closed, so that the collectors end.
     drop(changes);
+    if tokio::time::timeout(DRAIN, targets.stop()).await.is_err() {
+        tracing::warn!("scraping did not end in time");
+    }
     let draining = tokio::task::spawn_blocking(move || {
         if !pipeline.close(DRAIN) {
             tracing::warn!("the writer did not end in time; nothing that it acknowledged is lost");

@@ -77,3 +77,28 @@ fn collectors_are_switched_by_a_reload() {
     assert_eq!(daemon.post("/-/reload", "").0, 200);
     daemon.wait_for(path, |answer| answer["data"]["result"] == serde_json::json!([]));
 }
+
+#[test]
+fn a_target_is_scraped_and_ended_when_its_group_goes() {
+    let watched_directory = tempfile::tempdir().expect("a directory");
+    let watched = Daemon::start_quiet(watched_directory.path());
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("config.toml");
+    let group = format!(
+        "[[scrape]]\njob_name = 'other'\nscrape_interval = '1s'\n\
+         static_configs = [{{ targets = ['{}'] }}]\n",
+        watched.address
+    );
+    std::fs::write(&file, &group).expect("written");
+    let config = ["--config", file.to_str().expect("UTF-8")];
+    let daemon = Daemon::start_with(directory.path(), &config, &QUIET);
+    let up = "/api/v1/query?query=up";
+    let answer = daemon.wait_for(up, |answer| answer["data"]["result"][0]["value"][1] == "1");
+    assert_eq!(answer["data"]["result"][0]["metric"]["job"], "other");
+    assert!(!daemon.query("vedette_build_info").is_empty());
+    let (_, targets) = daemon.get("/api/v1/targets?state=active");
+    assert_eq!(targets["data"]["activeTargets"][0]["health"], "up", "{targets}");
+    std::fs::write(&file, "").expect("written");
+    assert_eq!(daemon.post("/-/reload", "").0, 200);
+    daemon.wait_for(up, |answer| answer["data"]["result"] == serde_json::json!([]));
+}
