@@ -195,6 +195,15 @@ pub(super) struct ChunkEntry {
     values: (u32, u32),
 }
 
+/// Unpacks blocks: the state of zstd, which is worth keeping from block to block.
+pub(super) struct Unpacker(zstd::bulk::Decompressor<'static>);
+
+impl Unpacker {
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Unpacker(zstd::bulk::Decompressor::new()?))
+    }
+}
+
 /// A block that was unpacked.
 #[derive(Debug, Default)]
 pub(super) struct OpenBlock {
@@ -215,7 +224,11 @@ pub(super) fn origin(payload: &[u8]) -> Option<Origin> {
 
 impl OpenBlock {
     /// Unpacks `payload` in place of what was here. The error says what is wrong.
-    pub(super) fn open(&mut self, payload: &[u8]) -> Result<(), &'static str> {
+    pub(super) fn open(
+        &mut self,
+        unpacker: &mut Unpacker,
+        payload: &[u8],
+    ) -> Result<(), &'static str> {
         self.chunks.clear();
         let header = payload.get(..HEADER_BYTES).ok_or("shorter than its header")?;
         if header[0] != VERSION {
@@ -233,7 +246,7 @@ impl OpenBlock {
         self.unpacked.clear();
         self.unpacked.resize(unpacked_len, 0);
         let packed = &payload[HEADER_BYTES..];
-        let written = zstd::bulk::decompress_to_buffer(packed, self.unpacked.as_mut_slice());
+        let written = unpacker.0.decompress_to_buffer(packed, self.unpacked.as_mut_slice());
         if written.map_err(|_| "cannot be decompressed")? != unpacked_len {
             return Err("of another length than stated");
         }
@@ -331,10 +344,11 @@ mod tests {
         assert!(blocks.len() > 3);
         let mut back: Vec<Samples> = (0..300).map(|_| Samples::default()).collect();
         let mut open = OpenBlock::default();
+        let mut unpacker = Unpacker::new().expect("zstd");
         for block in &blocks {
             assert!(block.payload.len() <= BLOCK_BYTES_MAX);
             assert_eq!(origin(&block.payload).map(|o| (o.window_start, o.priority)), Some((-7, 9)));
-            open.open(&block.payload).expect("opens");
+            open.open(&mut unpacker, &block.payload).expect("opens");
             for chunk in &open.chunks {
                 let out = &mut back[chunk.series as usize];
                 open.decode(chunk, out).expect("decodes");
@@ -359,7 +373,8 @@ mod tests {
         packer.push(8, &[10], &[2.0], &mut blocks).expect("packs");
         packer.finish(&mut blocks).expect("packs");
         let mut open = OpenBlock::default();
-        open.open(&blocks[0].payload).expect("opens");
+        let mut unpacker = Unpacker::new().expect("zstd");
+        open.open(&mut unpacker, &blocks[0].payload).expect("opens");
         assert_eq!(open.chunks[0].times, open.chunks[1].times);
         for (chunk, times) in open.chunks.iter().zip([&[1, 5, 10][..], &[1, 5, 10], &[10], &[10]]) {
             let mut out = Samples::default();
@@ -376,14 +391,15 @@ mod tests {
         packer.finish(&mut blocks).expect("packs");
         let good = blocks.remove(0).payload;
         let mut open = OpenBlock::default();
+        let mut unpacker = Unpacker::new().expect("zstd");
         for len in 0..good.len() {
-            assert!(open.open(&good[..len]).is_err(), "cut to {len}");
+            assert!(open.open(&mut unpacker, &good[..len]).is_err(), "cut to {len}");
         }
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             // Without the seal's checksum some flips go unnoticed here; none may panic.
-            if open.open(&bad).is_ok() {
+            if open.open(&mut unpacker, &bad).is_ok() {
                 let chunks = open.chunks.clone();
                 for chunk in &chunks {
                     let _ = open.decode(chunk, &mut Samples::default());

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use roaring::RoaringBitmap;
 
 use super::activity::{self, DAY_MS, day_of};
-use super::lane::{Gatherer, Lane};
+use super::lane::{BlockReader, Gatherer, Lane};
 use super::merge::for_each_series;
 use super::options::Retention;
 use super::rollup::reduce;
@@ -84,8 +84,8 @@ impl Tsdb {
             }
         }
         let snapshot = self.store.read()?;
-        let table = Rc::new(snapshot.table(Table::Blocks)?);
-        let mut before = LastBefore::new(&catalog, start, &table);
+        let blocks = BlockReader::new(&snapshot)?;
+        let mut before = LastBefore::new(&catalog, start, &blocks);
         for_each_series(&snapshot, &inputs, |series, samples| {
             let last = before.read(series)?;
             for resolution in [Resolution::FiveMinutes, Resolution::Hour] {
@@ -103,7 +103,7 @@ impl Tsdb {
             finished.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         let remove: Vec<u32> = inputs.iter().map(|segment| segment.id).collect();
         drop(before);
-        drop(table);
+        drop(blocks);
         drop(snapshot);
         let changed = self.store.write(true, |txn| catalog.change(txn, &add, &remove))?;
         self.set_catalog(changed);
@@ -210,13 +210,13 @@ struct LastBefore<'a> {
 }
 
 impl<'a> LastBefore<'a> {
-    fn new(catalog: &Catalog, start: i64, table: &Rc<crate::store::TableReader<'a>>) -> Self {
+    fn new(catalog: &Catalog, start: i64, blocks: &Rc<BlockReader<'a>>) -> Self {
         let level = Level::Rollup(Resolution::FiveMinutes, Column::Last);
         let lanes = catalog
             .segments
             .iter()
             .filter(|s| s.level == level && s.window_start == start - DAY_MS)
-            .map(|s| Lane::new(s.clone(), Rc::clone(table)))
+            .map(|s| Lane::new(s.clone(), Rc::clone(blocks)))
             .collect();
         LastBefore { lanes, gatherer: Gatherer::default(), samples: Samples::default() }
     }

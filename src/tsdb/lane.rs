@@ -1,16 +1,32 @@
 //! Walks the blocks of one segment by rising series.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::block::{ChunkEntry, OpenBlock};
+use super::block::{ChunkEntry, OpenBlock, Unpacker};
 use super::segment::Segment;
 use crate::promql::Samples;
-use crate::store::{KeyReader, StoreError, TableReader};
+use crate::store::{KeyReader, Snapshot, StoreError, Table, TableReader};
+
+/// What the lanes of one reader share.
+pub(super) struct BlockReader<'s> {
+    table: TableReader<'s>,
+    unpacker: RefCell<Unpacker>,
+}
+
+impl<'s> BlockReader<'s> {
+    /// Reads blocks of a view.
+    pub(super) fn new(snapshot: &'s Snapshot) -> Result<Rc<Self>, StoreError> {
+        let unpacker = Unpacker::new().map_err(|e| StoreError::Read(e.to_string()))?;
+        let table = snapshot.table(Table::Blocks)?;
+        Ok(Rc::new(BlockReader { table, unpacker: RefCell::new(unpacker) }))
+    }
+}
 
 /// One segment's blocks, opened one at a time.
 pub(super) struct Lane<'s> {
     pub(super) segment: Segment,
-    table: Rc<TableReader<'s>>,
+    reader: Rc<BlockReader<'s>>,
     block: OpenBlock,
     /// The key of the open block: first series and part.
     open: Option<(u32, u32)>,
@@ -22,10 +38,10 @@ pub(super) struct Lane<'s> {
 }
 
 impl<'s> Lane<'s> {
-    pub(super) fn new(segment: Segment, table: Rc<TableReader<'s>>) -> Self {
+    pub(super) fn new(segment: Segment, reader: Rc<BlockReader<'s>>) -> Self {
         Lane {
             segment,
-            table,
+            reader,
             block: OpenBlock::default(),
             open: None,
             at: 0,
@@ -107,7 +123,7 @@ impl<'s> Lane<'s> {
         let before = match series.checked_sub(1) {
             Some(lower) => {
                 let bound = Segment::block_key(id, lower, u32::MAX);
-                let entry = self.table.at_or_before(bound.as_bytes())?;
+                let entry = self.reader.table.at_or_before(bound.as_bytes())?;
                 entry.filter(|entry| segment_of(entry.key()) == Some(id))
             }
             None => None,
@@ -118,7 +134,7 @@ impl<'s> Lane<'s> {
             Some(entry) if is_ahead(entry.key()) => Some(entry),
             _ => {
                 let (first, part) = self.open.map_or((0, 0), |(first, part)| (first, part + 1));
-                self.table.at_or_after(Segment::block_key(id, first, part).as_bytes())?
+                self.reader.table.at_or_after(Segment::block_key(id, first, part).as_bytes())?
             }
         };
         let Some(entry) = next.filter(|entry| segment_of(entry.key()) == Some(id)) else {
@@ -129,7 +145,9 @@ impl<'s> Lane<'s> {
         self.open = key.u32().zip(key.u32());
         self.at = 0;
         let opened = match entry.open() {
-            Ok(value) => self.block.open(value.payload()).is_ok(),
+            Ok(value) => {
+                self.block.open(&mut self.reader.unpacker.borrow_mut(), value.payload()).is_ok()
+            }
             Err(StoreError::Damaged { .. }) => false,
             Err(error) => return Err(error),
         };

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::activity::{DAY_MS, day_of};
-use super::lane::{Gatherer, Lane};
+use super::lane::{BlockReader, Gatherer, Lane};
 use super::segment::{Catalog, Level, Segment};
 use super::segment_writer::SegmentWriter;
 use super::{Tsdb, TsdbError};
 use crate::model::Timestamp;
 use crate::promql::Samples;
-use crate::store::{Snapshot, Table};
+use crate::store::Snapshot;
 
 /// The window of [`Level::Hours`].
 const HOURS_MS: i64 = 2 * 3_600_000;
@@ -182,9 +182,9 @@ pub(super) fn for_each_series(
     segments: &[Segment],
     mut each: impl FnMut(u32, &Samples) -> Result<(), TsdbError>,
 ) -> Result<(), TsdbError> {
-    let table = Rc::new(snapshot.table(Table::Blocks)?);
+    let blocks = BlockReader::new(snapshot)?;
     let mut lanes: Vec<Lane<'_>> =
-        segments.iter().map(|s| Lane::new(s.clone(), Rc::clone(&table))).collect();
+        segments.iter().map(|s| Lane::new(s.clone(), Rc::clone(&blocks))).collect();
     let (mut gatherer, mut samples) = (Gatherer::default(), Samples::default());
     let mut from = Some(0);
     while let Some(wanted) = from {

@@ -3,11 +3,11 @@
 
 use std::rc::Rc;
 
-use super::lane::{Gatherer, Lane};
+use super::lane::{BlockReader, Gatherer, Lane};
 use super::segment::{Catalog, Column, Level, Resolution};
 use crate::model::is_stale_nan;
 use crate::promql::{Samples, Selection};
-use crate::store::{StoreError, TableReader};
+use crate::store::StoreError;
 
 /// The figures of one series, a bucket each.
 #[derive(Debug, Default)]
@@ -122,7 +122,7 @@ impl<'a> RollupReader<'a> {
     pub(super) fn new(
         catalog: &Catalog,
         selection: &Selection,
-        table: &Rc<TableReader<'a>>,
+        blocks: &Rc<BlockReader<'a>>,
     ) -> Option<Self> {
         let hour = Resolution::Hour.millis();
         // An hour's figure serves where a window holds whole hours of them; an instant selector
@@ -137,7 +137,7 @@ impl<'a> RollupReader<'a> {
                 .iter()
                 .filter(|s| s.level == Level::Rollup(resolution, column))
                 .filter(|s| s.overlaps(selection.start.millis(), selection.end.millis()))
-                .map(|s| Lane::new(s.clone(), Rc::clone(table)))
+                .map(|s| Lane::new(s.clone(), Rc::clone(blocks)))
                 .collect()
         };
         let (first, second) = how.columns();

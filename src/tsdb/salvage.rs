@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::block::{self, OpenBlock};
+use super::block::{self, OpenBlock, Unpacker};
 use super::index::Index;
 use super::segment::{Catalog, Segment};
 use super::{TsdbError, activity, journal, series_table};
@@ -82,6 +82,7 @@ fn save_blocks(
     let mut segments: BTreeMap<u32, Segment> = BTreeMap::new();
     let mut days = activity::Days::default();
     let mut open = OpenBlock::default();
+    let mut unpacker = Unpacker::new().map_err(|e| TsdbError::Codec(e.to_string()))?;
     let mut slice: Vec<(&[u8], &[u8])> = Vec::new();
     let mut slice_bytes = 0;
     for (key, value) in blocks {
@@ -89,7 +90,7 @@ fn save_blocks(
         else {
             continue;
         };
-        if open.open(&value.payload).is_err() {
+        if open.open(&mut unpacker, &value.payload).is_err() {
             continue;
         }
         let segment = segments.entry(id).or_insert_with(|| Segment {

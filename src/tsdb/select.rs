@@ -7,13 +7,13 @@ use std::sync::{Arc, PoisonError};
 use roaring::RoaringBitmap;
 
 use super::head::{Head, Heads};
-use super::lane::{Gatherer, Lane};
+use super::lane::{BlockReader, Gatherer, Lane};
 use super::rollup::RollupReader;
 use super::segment::{Catalog, Segment};
 use super::{Tsdb, activity};
 use crate::model::{Labels, Matcher};
 use crate::promql::{Samples, Selection, SeriesCursor, Source, SourceError};
-use crate::store::{Snapshot, StoreError, Table};
+use crate::store::{Snapshot, StoreError};
 
 /// A view of the engine for the length of one query. Samples that become durable while it is
 /// open may appear in series that it has not come to yet.
@@ -123,10 +123,10 @@ impl Source for Reader {
         selection: &Selection,
     ) -> Result<Box<dyn SeriesCursor + 'a>, SourceError> {
         let (start, end) = (selection.start.millis(), selection.end.millis());
-        let table = Rc::new(self.snapshot.table(Table::Blocks)?);
+        let blocks = BlockReader::new(&self.snapshot)?;
         let raw = |s: &&Segment| s.level.is_raw() && s.overlaps(start, end);
         let segments = self.catalog.segments.iter().filter(raw);
-        let lanes = segments.map(|s| Lane::new(s.clone(), Rc::clone(&table))).collect();
+        let lanes = segments.map(|s| Lane::new(s.clone(), Rc::clone(&blocks))).collect();
         let within = |(from, until): (i64, i64)| from <= end && until >= start;
         let heads = self.heads.all().filter(|head| head.bounds().is_some_and(within));
         Ok(Box::new(Cursor {
@@ -136,7 +136,7 @@ impl Source for Reader {
             start,
             end,
             lanes,
-            rollups: RollupReader::new(&self.catalog, selection, &table),
+            rollups: RollupReader::new(&self.catalog, selection, &blocks),
             gatherer: Gatherer::default(),
             scratch: Vec::new(),
             part: Samples::default(),

@@ -1,6 +1,6 @@
 //! Looks into values that a verification has read, beyond their checksums.
 
-use super::block::OpenBlock;
+use super::block::{OpenBlock, Unpacker};
 use super::journal::Part;
 use super::{block, open_chunk, series_table};
 use crate::promql::Samples;
@@ -12,7 +12,8 @@ pub fn inspect(table: Table, _key: &[u8], payload: &[u8]) -> Result<(), String> 
         Table::Blocks => {
             block::origin(payload).ok_or("a block without an origin")?;
             let mut open = OpenBlock::default();
-            open.open(payload)?;
+            let mut unpacker = Unpacker::new().map_err(|e| e.to_string())?;
+            open.open(&mut unpacker, payload)?;
             let mut samples = Samples::default();
             for chunk in &open.chunks {
                 samples.clear();

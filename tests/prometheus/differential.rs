@@ -3,6 +3,8 @@
 //! Where Prometheus 3 and Debian's 2.42 differ, the data or the queries keep away:
 //! - windows and lookback are left-open in 3 (no sample stands on an edge, see `generate`);
 //! - `sum` and `avg` add with compensation in 3 and plainly in 2.42, hence the tolerance of 1e-9;
+//! - a counter is extrapolated otherwise across gaps (`rate` and `increase` see none);
+//! - the deviation of a single infinity or NaN is NaN in 3 and 0 in 2.42 (`known`);
 //! - the name is dropped at the end in 3 and at once in 2.42 (no query groups by `__name__`).
 
 use std::collections::BTreeMap;
@@ -46,8 +48,13 @@ fn close(a: f64, b: f64) -> bool {
     a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
 }
 
+/// A difference that 3 made on purpose.
+fn known(query: &str, ours: f64, theirs: f64) -> bool {
+    (query.contains("stddev") || query.contains("stdvar")) && ours.is_nan() && theirs == 0.0
+}
+
 /// The first difference, for people.
-fn difference(ours: &Value, theirs: &Value) -> Option<String> {
+fn difference(query: &str, ours: &Value, theirs: &Value) -> Option<String> {
     if theirs["status"] != "success" || ours["status"] != "success" {
         let same = ours["status"] == theirs["status"] && ours["errorType"] == theirs["errorType"];
         return (!same).then(|| format!("ours {ours:.300}, theirs {theirs:.300}"));
@@ -62,7 +69,7 @@ fn difference(ours: &Value, theirs: &Value) -> Option<String> {
             return Some(format!("{labels}: {} values, theirs {}", a.len(), b.len()));
         }
         for (a, b) in a.iter().zip(b) {
-            if a.0 != b.0 || !close(a.1, b.1) {
+            if a.0 != b.0 || !(close(a.1, b.1) || known(query, a.1, b.1)) {
                 return Some(format!("{labels}: ours {a:?}, theirs {b:?}"));
             }
         }
@@ -85,7 +92,8 @@ fn generated_queries_are_answered_as_prometheus_answers_them() {
         write(daemon.address, series);
         write(prometheus.address, series);
     }
-    let seconds = |ms: i64| (ms / 1000).to_string();
+    // At half seconds, so that no step of a subquery stands on the edge of its window.
+    let seconds = |ms: i64| format!("{}.5", ms / 1000);
     let (from, until) = (seconds(start + 900_000), seconds(start + STEPS * STEP_MS - 300_000));
     let mut answered = 0;
     let mut failures = Vec::new();
@@ -102,7 +110,7 @@ fn generated_queries_are_answered_as_prometheus_answers_them() {
         let ours = ask(daemon.address, path, &form);
         let theirs = ask(prometheus.address, path, &form);
         answered += u32::from(theirs["status"] == "success");
-        if let Some(what) = difference(&ours, &theirs) {
+        if let Some(what) = difference(&query, &ours, &theirs) {
             failures.push(format!("{query}\n    {what}"));
         }
     }
