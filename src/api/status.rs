@@ -160,7 +160,7 @@ pub(super) async fn tsdb(State(app): State<Arc<App>>) -> Answered {
         "headStats": {
             "numSeries": stats.index.series,
             "numLabelPairs": stats.index.label_pairs,
-            "chunkCount": stats.head_samples,
+            "numSamples": stats.head_samples,
             "minTime": stats.head_bounds.map(|(from, _)| from),
             "maxTime": stats.head_bounds.map(|(_, until)| until),
         },

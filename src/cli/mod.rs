@@ -24,7 +24,7 @@ type Outcome = anyhow::Result<()>;
 /// Without a command it serves: it collects this machine's metrics and answers Prometheus's HTTP
 /// API on http://127.0.0.1:9077.
 #[derive(Debug, Parser)]
-#[command(name = "vedette", version, arg_required_else_help = false)]
+#[command(name = "vedette", version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
