@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 pub struct ListenOptions {
     /// Connections at once; further ones wait in the system's backlog.
     pub connections_max: usize,
-    /// How long a request's head, or a TLS handshake, may take.
+    /// How long a request's head may take, and how long a connection may be idle.
     pub header_timeout: Duration,
     /// How long the end waits for requests under way.
     pub shutdown_timeout: Duration,
@@ -34,6 +34,8 @@ pub type CurrentTls = Arc<ArcSwapOption<ServerConfig>>;
 
 /// Pause after an error of `accept` (usually: no file descriptors left), so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Concurrent HTTP/2 requests on one connection.
 const STREAMS_MAX: u32 = 128;
 
@@ -78,7 +80,7 @@ pub async fn serve(
         let watcher = graceful.watcher();
         let builder = Arc::clone(&builder);
         let acceptor = tls.load_full().map(TlsAcceptor::from);
-        let patience = options.header_timeout;
+        let patience = options.header_timeout.min(HANDSHAKE);
         tokio::spawn(async move {
             let _place = place;
             if let Some(io) = secure(stream, acceptor, patience).await {

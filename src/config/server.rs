@@ -14,7 +14,9 @@ pub struct Server {
     /// Address and port. Beyond loopback a token is required (see `auth`). Port 0 lets the
     /// system choose. Changing it needs a restart.
     pub listen: SocketAddr,
-    /// How long a client may take to send a request's head.
+    /// How long a client may take to send a request's head, counted from the answer before: this
+    /// is also how long a connection may be idle. Longer than usual scrape intervals, so that a
+    /// scraper can keep its connection.
     pub header_timeout: Period,
     /// How long a client may take to send a request's body.
     pub body_timeout: Period,
@@ -30,7 +32,7 @@ impl Default for Server {
     fn default() -> Self {
         Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 9077)),
-            header_timeout: Period::from_secs(10),
+            header_timeout: Period::from_secs(90),
             body_timeout: Period::from_secs(60),
             shutdown_timeout: Period::from_secs(5),
             allowed_hosts: Vec::new(),
