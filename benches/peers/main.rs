@@ -67,7 +67,8 @@ async fn measure(system: System, arguments: &Arguments) -> Figures {
     let mut figures = Figures { name: system.name(), ..Figures::default() };
     let step_ms = 15_000;
     let now_ms = load::now_ms();
-    let start_ms = now_ms - arguments.rounds as i64 * step_ms;
+    // Room for the quarter that is written after the queries: nobody takes samples of tomorrow.
+    let start_ms = now_ms - arguments.rounds as i64 * step_ms * 5 / 4 - step_ms;
     let load = Arc::new(Load::new(arguments.series, start_ms, step_ms));
 
     // New series first, apart: one sample each.
@@ -109,7 +110,7 @@ async fn measure(system: System, arguments: &Arguments) -> Figures {
     figures.recovery_s = begun.elapsed().as_secs_f64();
     let written = arguments.rounds * arguments.series as u64
         + acknowledged.load(std::sync::atomic::Ordering::SeqCst);
-    let found = system.count_samples(end_ms + arguments.rounds as i64 * step_ms).await;
+    let found = system.count_samples(now_ms).await;
     figures.missing = written.saturating_sub(found);
     process.terminate().await;
     system.settle(directory.path());

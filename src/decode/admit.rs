@@ -198,7 +198,7 @@ impl TimeBounds {
 }
 
 /// How many refusals are told in full.
-const REFUSALS_KEPT: usize = 10;
+const REFUSALS_KEPT: usize = 3;
 /// How much of a name or series is quoted, in bytes.
 const QUOTED_BYTES_MAX: usize = 200;
 
@@ -343,13 +343,13 @@ mod tests {
     }
 
     #[test]
-    fn refusals_count_all_and_tell_the_first_ten() {
+    fn refusals_count_all_and_tell_the_first_few() {
         let mut refusals = Refusals::new();
         for n in 0..12 {
             refusals.add(2, || format!("series {n}"), Reason::NoMetricName);
         }
         assert_eq!(refusals.total(), 24);
-        assert_eq!(refusals.kept().len(), 10);
+        assert_eq!(refusals.kept().len(), REFUSALS_KEPT);
         assert_eq!(refusals.by_code(), [("no_metric_name", 24)]);
         let text = refusals.to_string();
         assert!(text.starts_with("24 samples refused: series 0: it has no metric name"), "{text}");

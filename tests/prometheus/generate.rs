@@ -249,8 +249,7 @@ fn function(random: &mut Random, depth: u32) -> String {
 }
 
 fn with_scalar(random: &mut Random, depth: u32) -> String {
-    let operator =
-        random.pick(&["+", "-", "*", "/", "%", "^", ">", "<= bool", "==", "!= bool", "atan2"]);
+    let operator = random.pick(&["+", "-", "*", "/", "%", "^", ">", "<= bool", "==", "!= bool"]);
     let number =
         random.pick(&["2", "0", "-1.5", "1e3", "scalar(up{job=\"api\",instance=\"a\"})", "time()"]);
     let inner = query(random, depth - 1);
