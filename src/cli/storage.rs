@@ -83,25 +83,28 @@ pub(super) fn open(args: &DatabaseArgs) -> anyhow::Result<Opened> {
     }
 }
 
-/// Opens a database that must exist and be ours.
-fn open_existing(args: &DatabaseArgs) -> anyhow::Result<Box<Store>> {
+/// Opens a database that must exist.
+fn open_existing(args: &DatabaseArgs) -> anyhow::Result<(Opened, PathBuf)> {
     let path = args.inputs().load()?.storage.path.join(DATABASE_FILE);
     if !path.exists() {
         bail!("there is no {}; name the directory with --data-dir", path.display());
     }
-    match open(args)? {
-        Opened::Ours(store) => Ok(store),
-        Opened::Held => bail!("a daemon holds {}; stop it first", path.display()),
+    Ok((open(args)?, path))
+}
+
+/// Opens a database that must exist and be ours.
+fn open_ours(args: &DatabaseArgs) -> anyhow::Result<Box<Store>> {
+    match open_existing(args)? {
+        (Opened::Ours(store), _) => Ok(store),
+        (Opened::Held, path) => bail!("a daemon holds {}; stop it first", path.display()),
     }
 }
 
 pub(super) fn backup(args: BackupArgs) -> Outcome {
-    let path = args.database.inputs().load()?.storage.path.join(DATABASE_FILE);
-    let held = path.exists() && matches!(open(&args.database)?, Opened::Held);
-    if held {
-        return block_on(backup_online(&args));
-    }
-    let store = open_existing(&args.database)?;
+    let store = match open_existing(&args.database)? {
+        (Opened::Ours(store), _) => store,
+        (Opened::Held, _) => return block_on(backup_online(&args)),
+    };
     let bar = Bar::new("copying");
     let bytes = store::backup(&store, &args.target, &|share| bar.at(share))?;
     drop(bar);
@@ -134,7 +137,7 @@ async fn backup_online(args: &BackupArgs) -> Outcome {
 }
 
 pub(super) fn verify(args: DatabaseArgs) -> Outcome {
-    let store = open_existing(&args)?;
+    let store = open_ours(&args)?;
     let bar = Bar::new("verifying");
     let report = store::verify(&store.read()?, store.file_bytes()?, &tsdb::inspect, &|share| {
         bar.at(share);
@@ -156,7 +159,7 @@ pub(super) fn verify(args: DatabaseArgs) -> Outcome {
 }
 
 pub(super) fn compact(args: DatabaseArgs) -> Outcome {
-    let mut store = open_existing(&args)?;
+    let mut store = open_ours(&args)?;
     let before = store.file_bytes()?;
     let bar = Bar::new("compacting");
     store.compact()?;
