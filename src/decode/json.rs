@@ -257,12 +257,22 @@ mod tests {
         .expect("valid JSON");
         assert_eq!(batch.rows, [row("a", 1.0, NOW), row("z", 1.0, NOW)]);
         assert_eq!(batch.refusals.total(), 10);
-        let texts: Vec<String> = batch.refusals.kept().iter().map(ToString::to_string).collect();
-        assert!(texts[0].starts_with("sample 1 (b): value \"many\" is not a number"));
-        assert!(texts[1].contains("no metric name"));
-        assert!(texts[3].contains("unknown field `label`"));
-        assert!(texts[6].contains("retention.raw"));
-        assert!(texts[9].starts_with("sample 10:"));
+        let first = batch.refusals.kept()[0].to_string();
+        assert!(first.starts_with("sample 1 (b): value \"many\" is not a number"), "{first}");
+    }
+
+    #[test]
+    fn a_bad_sample_is_refused_with_its_reason() {
+        for (sample, reason) in [
+            (r#"{"name":"","value":1}"#, "no metric name"),
+            (r#"{"name":"c","value":1,"label":{}}"#, "unknown field `label`"),
+            (r#"{"name":"e","value":1,"at":-1}"#, "retention.raw"),
+            ("[7]", "sample 0:"),
+        ] {
+            let batch = read(sample).expect("valid JSON");
+            let text = batch.refusals.kept()[0].to_string();
+            assert!(text.contains(reason), "{sample}: {text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!
 //! Assumptions about the medium: a completed `fdatasync` is durable, a write that was not synced
 //! may be lost, reordered or torn, and a bit may flip at rest. redb's commit is atomic under the
-//! first two; the seal on every value ([`seal`]) finds the third.
+//! first two; the seal on every value (`seal.rs`) finds the third.
 
 mod backup;
 mod disk;
@@ -28,7 +28,7 @@ pub use records::{RecordKind, decode_record, encode_record};
 pub use salvage::{SalvageReport, Salvaged, newest, salvage};
 pub use seal::{SEAL_BYTES, SEAL_MAGIC};
 pub use table::Table;
-pub use verify::{DAMAGE_SHOWN_MAX, VerifyReport, verify};
+pub use verify::{DAMAGE_SHOWN_MAX, Inspect, VerifyReport, verify};
 pub use write::Txn;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -18,12 +18,15 @@ pub struct VerifyReport {
 /// How many damaged values are described.
 pub const DAMAGE_SHOWN_MAX: usize = 100;
 
+/// Looks into an intact value (table, key, payload) and says what is wrong with it, if anything.
+pub type Inspect<'a> = dyn Fn(Table, &[u8], &[u8]) -> Result<(), String> + 'a;
+
 /// Checks every value of `snapshot`; `inspect` may look into the intact ones and say what is
 /// wrong with them. `expected_bytes` (the size of the file) only scales the progress.
 pub fn verify(
     snapshot: &Snapshot,
     expected_bytes: u64,
-    inspect: &dyn Fn(Table, &[u8], &[u8]) -> Result<(), String>,
+    inspect: &Inspect<'_>,
     progress: &Progress<'_>,
 ) -> Result<VerifyReport, StoreError> {
     let mut report = VerifyReport::default();

@@ -159,7 +159,7 @@ struct Cursor<'a> {
 
 impl SeriesCursor for Cursor<'_> {
     fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError> {
-        while let Some(id) = self.ids.next() {
+        for id in self.ids.by_ref() {
             self.gatherer.clear();
             if let Some(rollups) = &mut self.rollups {
                 rollups.read(id, self.start, self.end, &mut self.part)?;
