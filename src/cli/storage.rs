@@ -2,16 +2,18 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
 
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::Inputs;
 use crate::daemon::open_store;
 use crate::store::{self, DATABASE_FILE, Store};
-use crate::tsdb;
+use crate::tsdb::{self, Tsdb, TsdbOptions};
 
 use super::client::Client;
 use super::progress::Bar;
@@ -159,12 +161,27 @@ pub(super) fn verify(args: DatabaseArgs) -> Outcome {
 }
 
 pub(super) fn compact(args: DatabaseArgs) -> Outcome {
-    let mut store = open_ours(&args)?;
+    let mut store = Arc::new(*open_ours(&args)?);
     let before = store.file_bytes()?;
+    pack(&store)?;
     let bar = Bar::new("compacting");
-    store.compact()?;
+    Arc::get_mut(&mut store).context("the database is still in use")?.compact()?;
     drop(bar);
     println!("{before} bytes before, {} after", store.file_bytes()?);
+    Ok(())
+}
+
+/// Moves what is in the journal into blocks and merges them: only then is there much to give
+/// back.
+fn pack(store: &Arc<Store>) -> Outcome {
+    let bar = Bar::new("packing");
+    let (tsdb, report) = Tsdb::open(Arc::clone(store), TsdbOptions::default(), &|_| {})?;
+    for damage in report.damage {
+        eprintln!("{damage}");
+    }
+    tsdb.flush(&|share| bar.at(share))?;
+    let now = SystemClock.now();
+    while tsdb.merge(now, &|share| bar.at(share))? {}
     Ok(())
 }
 

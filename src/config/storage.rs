@@ -13,7 +13,8 @@ pub struct Storage {
     /// The directory that holds `vedette.redb`; made if it does not exist. Under systemd the
     /// unit's StateDirectory where this is not set.
     pub path: PathBuf,
-    /// Memory for pages of the database.
+    /// Memory for pages of the database. The system's own cache holds the file as well, so more
+    /// gains little.
     pub cache: ByteSize,
     /// Writes are refused with 503 below this much free disk; 0 stands for 5 % of it, at least
     /// 256 MiB.
@@ -24,7 +25,7 @@ impl Default for Storage {
     fn default() -> Self {
         Storage {
             path: PathBuf::from("data"),
-            cache: ByteSize::from_mebibytes(32),
+            cache: ByteSize::from_mebibytes(8),
             free_bytes_min: ByteSize::from_bytes(0),
         }
     }

@@ -9,8 +9,9 @@ use crate::tsdb::{Retention, Tsdb, TsdbError};
 
 /// A head is flushed after so long, in milliseconds …
 const FLUSH_EVERY_MS: i64 = 15 * 60_000;
-/// … or when its journal has so many bytes, whichever comes first.
-const FLUSH_JOURNAL_BYTES: u64 = 64 << 20;
+/// … or when its journal has so many bytes, whichever comes first. The head takes about as much
+/// memory as its journal, and for the length of a flush there are two.
+const FLUSH_JOURNAL_BYTES: u64 = 32 << 20;
 /// How often expiry looks, in milliseconds.
 const EXPIRE_EVERY_MS: i64 = 10 * 60_000;
 /// How many merges one call may do: each takes a while, and the caller may want to stop.

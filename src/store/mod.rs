@@ -45,7 +45,7 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        StoreOptions { cache_bytes: 32 << 20 }
+        StoreOptions { cache_bytes: 8 << 20 }
     }
 }
 
