@@ -73,19 +73,24 @@ fn labels(series: usize) -> Vec<u8> {
     out
 }
 
-/// A counter, a gauge in bytes, a ratio with three digits, and a bucket that grows now and then.
+/// Half of the series move as busy ones do (a counter, a gauge in bytes, a ratio with three
+/// digits, a bucket), half hardly: that is what a scrape of real exporters looks like.
 fn value(series: usize, round: u64) -> f64 {
-    let noise = |salt: u64| {
+    let noise = |salt: u64, round: u64| {
         let mut z =
             (series as u64 ^ salt << 32).wrapping_add(round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         (z ^ (z >> 31)) % 1000
     };
-    match series % 4 {
-        0 => (round * 37 + noise(1) % 20) as f64,
-        1 => (4_000_000_000 + noise(2) * 4096) as f64,
-        2 => (noise(3) as f64) / 1000.0,
-        _ => (round / 4 * 3) as f64,
+    match series % 8 {
+        0 => (round * 37 + noise(1, round) % 20) as f64,
+        1 => (4_000_000_000 + noise(2, round) * 4096) as f64,
+        2 => noise(3, round) as f64 / 1000.0,
+        3 => (round / 4 * 3) as f64,
+        4 => (series as u64 + round / 40) as f64,
+        5 => (16_000_000_000 + series * 1024) as f64,
+        6 => (noise(4, round / 10) % 5) as f64 / 10.0,
+        _ => series as f64,
     }
 }
 

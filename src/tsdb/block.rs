@@ -46,6 +46,13 @@ struct Chunk {
     values: Vec<u8>,
 }
 
+impl Chunk {
+    /// About as many bytes as it takes unpacked.
+    fn bytes(&self) -> usize {
+        self.times.len() + self.values.len() + 8
+    }
+}
+
 /// Packs chunks, given in the order of series and time, into blocks of about a page.
 pub(super) struct BlockPacker {
     origin: Origin,
@@ -91,7 +98,7 @@ impl BlockPacker {
             };
             packed_times::encode(times, &mut chunk.times);
             chunk.mode = self.values.encode(values, &mut chunk.values);
-            self.pending_bytes += chunk.times.len() + chunk.values.len() + 8;
+            self.pending_bytes += chunk.bytes();
             self.pending.push(chunk);
             if self.pending_bytes >= self.target_bytes || self.pending.len() >= BLOCK_CHUNKS_MAX {
                 self.pack(out)?;
@@ -121,11 +128,11 @@ impl BlockPacker {
                 continue;
             }
             // Aim a little below the page, by the ratio that this block had.
-            self.target_bytes = (unpacked.len() * (BLOCK_BYTES_MAX * 31 / 32) / size)
-                .clamp(BLOCK_BYTES_MAX / 2, UNPACKED_BYTES_MAX / 2);
             let chunks: Vec<Chunk> = self.pending.drain(..take).collect();
-            self.pending_bytes =
-                self.pending.iter().map(|c| c.times.len() + c.values.len() + 8).sum();
+            let taken: usize = chunks.iter().map(Chunk::bytes).sum();
+            self.pending_bytes -= taken;
+            self.target_bytes = (taken * (BLOCK_BYTES_MAX * 31 / 32) / size)
+                .clamp(BLOCK_BYTES_MAX / 2, UNPACKED_BYTES_MAX / 2);
             out.push(self.seal(&chunks, &packed, unpacked.len()));
             return Ok(());
         }
