@@ -46,7 +46,8 @@ impl World {
     }
 
     fn batch(&mut self) -> Batch {
-        let count = 1 + self.random.below(40);
+        // Now and then one that takes several parts of the journal.
+        let count = if self.random.one_in(60) { 14_000 } else { 1 + self.random.below(40) };
         let late = self.random.one_in(4);
         (0..count)
             .map(|_| {
