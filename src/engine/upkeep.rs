@@ -11,7 +11,7 @@ use crate::tsdb::{Retention, Tsdb, TsdbError};
 const FLUSH_EVERY_MS: i64 = 15 * 60_000;
 /// … or when its journal has so many bytes, whichever comes first. The head takes about as much
 /// memory as its journal, and for the length of a flush there are two.
-const FLUSH_JOURNAL_BYTES: u64 = 32 << 20;
+const FLUSH_JOURNAL_BYTES: u64 = 24 << 20;
 /// How often expiry looks, in milliseconds.
 const EXPIRE_EVERY_MS: i64 = 10 * 60_000;
 /// How many merges one call may do: each takes a while, and the caller may want to stop.

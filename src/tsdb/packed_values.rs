@@ -33,14 +33,18 @@ pub(super) struct ValueEncoder {
 /// The whole number `n` with `n / 10^exponent` equal to `value` bit for bit, if there is one.
 #[inline]
 fn scaled(value: f64, exponent: usize) -> Option<i64> {
-    let product = (value * POWERS[exponent]).round();
-    if product.abs() <= WHOLE_MAX {
-        let n = product as i64;
-        if (n as f64 / POWERS[exponent]).to_bits() == value.to_bits() {
-            return Some(n);
-        }
+    let product = value * POWERS[exponent];
+    if product.abs() > WHOLE_MAX {
+        return None;
     }
-    None
+    // Rounds to the nearest in two additions, where the processor has no instruction for it;
+    // beyond 2^51 the sum would lose digits. Whether the number is right is seen below.
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    let rounded =
+        if product.abs() < SHIFT / 3.0 { (product + SHIFT) - SHIFT } else { product.round() };
+    let n = rounded as i64;
+    let back = if exponent == 0 { n as f64 } else { n as f64 / POWERS[exponent] };
+    (back.to_bits() == value.to_bits()).then_some(n)
 }
 
 impl ValueEncoder {

@@ -48,10 +48,8 @@ pub(super) struct Writer {
 /// A group between encoding and commit.
 #[derive(Debug, Default)]
 struct Group {
-    /// Finished parts of the group.
-    parts: Vec<Vec<u8>>,
-    /// Encoded samples of each part, and the part that is being built last.
-    samples: Vec<(Vec<u8>, Vec<Span>)>,
+    /// Finished parts of the group, each with where its samples begin and what they are.
+    parts: Vec<(Vec<u8>, usize, Vec<Span>)>,
     spans: Vec<Span>,
     new: Vec<(u32, Labels)>,
     new_by_labels: HashMap<Labels, u32>,
@@ -151,10 +149,10 @@ impl Writer {
 
     fn close_part(&mut self) -> std::io::Result<()> {
         let mut bytes = Vec::new();
-        let samples = self.part.samples.clone();
+        let samples = self.part.samples.len();
         self.part.finish(&mut bytes)?;
-        self.group.parts.push(bytes);
-        self.group.samples.push((samples, std::mem::take(&mut self.group.spans)));
+        let start = bytes.len() - samples;
+        self.group.parts.push((bytes, start, std::mem::take(&mut self.group.spans)));
         Ok(())
     }
 
@@ -172,7 +170,7 @@ impl Writer {
         let (generation, sequence) = (self.generation, self.sequence);
         let parts = &self.group.parts;
         tsdb.store.write(false, |txn| {
-            for (place, part) in parts.iter().enumerate() {
+            for (place, (part, _, _)) in parts.iter().enumerate() {
                 let key = journal::key(generation, sequence + place as u64);
                 txn.insert(Table::Journal, key.as_bytes(), part)?;
             }
@@ -185,15 +183,16 @@ impl Writer {
     /// The group is durable: shows it to readers.
     fn publish(&mut self, tsdb: &Tsdb, head: &Head) {
         self.sequence += self.group.parts.len() as u64;
-        self.journal_bytes += self.group.parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        self.journal_bytes +=
+            self.group.parts.iter().map(|(part, _, _)| part.len() as u64).sum::<u64>();
         if !self.group.new.is_empty() {
             let mut index = tsdb.index.write().unwrap_or_else(PoisonError::into_inner);
             for (id, labels) in &self.group.new {
                 index.insert(*id, labels);
             }
         }
-        for (bytes, spans) in &self.group.samples {
-            head.append(bytes, spans);
+        for (part, samples_start, spans) in &self.group.parts {
+            head.append(&part[*samples_start..], spans);
         }
         if !self.group.keys.is_empty() {
             let mut keys = tsdb.keys.write().unwrap_or_else(PoisonError::into_inner);
@@ -234,7 +233,6 @@ impl Writer {
 
     fn forget(&mut self) {
         self.group.parts.clear();
-        self.group.samples.clear();
         self.group.spans.clear();
         self.group.new.clear();
         self.group.new_by_labels.clear();
