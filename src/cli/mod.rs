@@ -47,7 +47,7 @@ enum Command {
     Backup(storage::BackupArgs),
     /// Read the whole database and check every value (the daemon must be stopped)
     Verify(storage::DatabaseArgs),
-    /// Give free pages of the database back to the file system (the daemon must be stopped)
+    /// Pack everything into blocks, merge them, and give free pages back to the file system (the daemon must be stopped)
     Compact(storage::DatabaseArgs),
     /// Recover what is intact in a damaged database into a new one
     Salvage(storage::SalvageArgs),

@@ -1,8 +1,8 @@
 //! The writer's thread: takes everything that waits, commits it as one group, answers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -20,10 +20,13 @@ pub(super) struct Job {
 /// The most samples in a group: bounds the memory of a commit and how long it takes.
 const GROUP_SAMPLES_MAX: usize = 256 * 1024;
 
+/// So long without a write counts as idle.
+const IDLE_AFTER: Duration = Duration::from_secs(2);
+
 /// Runs until the queue is closed and empty.
 pub(super) fn run(jobs: &Receiver<Job>, tsdb: &Tsdb, telemetry: &Telemetry, queued: &AtomicUsize) {
     // No lingering: while a commit syncs, the next group gathers by itself.
-    while let Ok(first) = jobs.recv() {
+    while let Some(first) = next(jobs, tsdb) {
         let mut samples = first.samples;
         let mut batches = vec![first.batch];
         let mut waiting = vec![(first.reply, first.samples)];
@@ -42,6 +45,21 @@ pub(super) fn run(jobs: &Receiver<Job>, tsdb: &Tsdb, telemetry: &Telemetry, queu
             let _ = reply.send(result);
         }
     }
+}
+
+/// The next job; `None` when the queue is closed and empty. When none comes for a while the store
+/// may rest.
+fn next(jobs: &Receiver<Job>, tsdb: &Tsdb) -> Option<Job> {
+    match jobs.recv_timeout(IDLE_AFTER) {
+        Ok(job) => return Some(job),
+        Err(RecvTimeoutError::Disconnected) => return None,
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    if let Err(error) = tsdb.store().rest() {
+        // Nothing is lost; the next write mends the store or says why not.
+        tracing::warn!(%error, "the database could not be prepared for a quick start");
+    }
+    jobs.recv().ok()
 }
 
 /// One result per batch.

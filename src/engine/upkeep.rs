@@ -56,6 +56,9 @@ impl Upkeep {
         if result.is_err() {
             self.telemetry.maintenance_failures.add(1);
         }
+        if result.as_ref().is_ok_and(|report| *report != UpkeepReport::default()) {
+            self.tsdb.store().rest()?;
+        }
         self.telemetry.series.set(self.tsdb.series_count() as i64);
         if let Ok(bytes) = self.tsdb.store().file_bytes() {
             self.telemetry.storage_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));

@@ -59,6 +59,8 @@ pub struct Store {
     handle: RwLock<Arc<Database>>,
     /// Set when redb refused a write: the handle then refuses everything, and is replaced.
     failed: AtomicBool,
+    /// Whether the last commit saved redb's allocator state.
+    rested: AtomicBool,
     /// Counts transactions, over restarts: seals carry it, so that salvage knows the newest.
     stamp: AtomicU64,
 }
@@ -77,6 +79,7 @@ impl Store {
             options,
             handle: RwLock::new(Arc::new(database)),
             failed: AtomicBool::new(false),
+            rested: AtomicBool::new(false),
             stamp: AtomicU64::new(0),
         };
         table::create_all(&store)?;
@@ -110,10 +113,23 @@ impl Store {
         let handle = self.handle();
         let stamp = self.stamp.fetch_add(1, Ordering::Relaxed);
         let result = write::transact(&handle, stamp, quick_repair, work);
-        if matches!(&result, Err(error) if error.breaks_handle()) {
-            self.failed.store(true, Ordering::Release);
+        match &result {
+            Ok(_) => self.rested.store(quick_repair, Ordering::Release),
+            Err(error) if error.breaks_handle() => self.failed.store(true, Ordering::Release),
+            Err(_) => {}
         }
         result
+    }
+
+    /// For idle moments: if the last commit did not save redb's allocator state, one more does,
+    /// so that opening after a crash need not walk the file. Small files are walked in no time
+    /// and left alone.
+    pub fn rest(&self) -> Result<(), StoreError> {
+        const WORTH_IT_BYTES: u64 = 64 << 20;
+        if self.rested.load(Ordering::Acquire) || self.file_bytes()? < WORTH_IT_BYTES {
+            return Ok(());
+        }
+        self.write(true, |txn| txn.insert(Table::Meta, b"rested", &[]))
     }
 
     /// Whether a write failed in a way that needs [`Store::reopen`].
