@@ -16,15 +16,28 @@ pub(super) struct Index {
     pairs: Vec<(u32, u32)>,
     /// Where each series' pairs begin and end, by id; equal for ids without a series.
     spans: Vec<(u32, u32)>,
-    by_labels: HashTable<u32>,
+    by_labels: HashTable<ByLabels>,
     postings: HashMap<(u32, u32), Postings>,
     /// The values of each name, in the order of their first appearance.
     values: HashMap<u32, Vec<u32>>,
     all: RoaringBitmap,
 }
 
-fn hash(labels: &Labels) -> u64 {
-    xxh3_64(labels.as_bytes())
+/// An entry keeps half of its hash: growing the table must not put every label set together anew.
+#[derive(Clone, Copy, Debug)]
+struct ByLabels {
+    id: u32,
+    hash: u32,
+}
+
+fn hash(labels: &Labels) -> u32 {
+    xxh3_64(labels.as_bytes()) as u32
+}
+
+/// Spreads half a hash over all bits, as the table wants it (Fibonacci hashing, Knuth, TAOCP 3,
+/// 6.4).
+const fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// Figures for `status/tsdb`.
@@ -60,8 +73,10 @@ impl Index {
 
     /// The id of a label set.
     pub(super) fn find(&self, labels: &Labels) -> Option<u32> {
-        let same = |id: &u32| self.pairs_of(*id).eq(labels.iter());
-        self.by_labels.find(hash(labels), same).copied()
+        let hash = hash(labels);
+        let same =
+            |entry: &ByLabels| entry.hash == hash && self.pairs_of(entry.id).eq(labels.iter());
+        self.by_labels.find(spread(hash), same).map(|entry| entry.id)
     }
 
     /// Adds a label set under an id that is not in use.
@@ -83,13 +98,8 @@ impl Index {
         }
         self.spans[id as usize] = (start, self.pairs.len() as u32);
         self.all.insert(id);
-        let Index { by_labels, spans, pairs, symbols, .. } = self;
-        by_labels.insert_unique(hash(labels), id, |id| {
-            let (from, until) = spans[*id as usize];
-            let pairs = &pairs[from as usize..until as usize];
-            let pairs = pairs.iter().map(|(n, v)| (symbols.text(*n), symbols.text(*v)));
-            Labels::from_sorted(pairs).map_or(0, |labels| hash(&labels))
-        });
+        let entry = ByLabels { id, hash: hash(labels) };
+        self.by_labels.insert_unique(spread(entry.hash), entry, |entry| spread(entry.hash));
     }
 
     /// Forgets series. Their texts stay until the next start.
@@ -100,8 +110,8 @@ impl Index {
                 continue;
             }
             let labels = self.labels(id);
-            let same = |other: &u32| *other == id;
-            if let Ok(found) = self.by_labels.find_entry(hash(&labels), same) {
+            let same = |other: &ByLabels| other.id == id;
+            if let Ok(found) = self.by_labels.find_entry(spread(hash(&labels)), same) {
                 found.remove();
             }
             let (from, until) = std::mem::take(&mut self.spans[id as usize]);
