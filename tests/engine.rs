@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::disk::SimDisk;
+use support::disk::{Fault, SimDisk};
 use support::engine::{Expected, everything, labels, open, read, read_all, series, write};
 use vedette::model::{STALE_NAN, Timestamp};
 use vedette::promql::Selection;
@@ -75,6 +75,38 @@ fn a_restart_replays_the_journal_and_goes_on() {
     assert_eq!(read_all(&tsdb), expected(&samples));
     drop(tsdb);
     assert_eq!(read_all(&open(&disk).expect("opens a third time")), expected(&samples));
+}
+
+#[test]
+fn a_commit_that_fails_at_any_point_leaves_its_group_whole_or_absent() {
+    // Several parts of the journal, so that a wrong guess about the failed group leaves a gap or
+    // a leftover part.
+    let big = regular(7000, START, 3, 1000);
+    let after = regular(3, START + 60_000, 2, 1000);
+    let mut outcomes = [0, 0];
+    for operation in 0..30 {
+        let disk = SimDisk::new();
+        let tsdb = open(&disk).expect("opens");
+        let before = regular(2, START - 60_000, 2, 1000);
+        write(&tsdb, &before).expect("writes");
+        disk.fail_after(operation, Fault::Eio);
+        let failed = write(&tsdb, &big).is_err();
+        disk.heal();
+        write(&tsdb, &after).expect("the same process writes on");
+        let mut without = before.clone();
+        without.extend(after.clone());
+        let mut with = without.clone();
+        with.extend(big.clone());
+        let found = read_all(&tsdb);
+        let is_there = found == expected(&with);
+        assert!(is_there || (failed && found == expected(&without)), "operation {operation}");
+        drop(tsdb);
+        assert!(read_all(&open(&disk).expect("opens again")) == found, "operation {operation}");
+        if failed {
+            outcomes[usize::from(is_there)] += 1;
+        }
+    }
+    assert!(outcomes[0] > 0 && outcomes[1] > 0, "absent and whole, times: {outcomes:?}");
 }
 
 #[test]
