@@ -170,7 +170,11 @@ async fn node_exporter_and_prometheus_are_scraped() {
         let batch = tokio::time::timeout(wait, batches.recv()).await.expect("in time");
         let batch = batch.expect("open");
         let job = batch.rows[0].labels.get("job").expect("a job").to_owned();
-        let values = batch.rows.iter().map(|row| (row.labels.to_string(), row.value)).collect();
+        let values = batch
+            .rows
+            .iter()
+            .map(|row| (row.labels.to_string(), row.value.as_float().expect("a number")))
+            .collect();
         seen.entry(job).or_default().push(values);
         let _ = batch.done.send(Ok(()));
     }

@@ -286,7 +286,7 @@ fn read_exposition(
                 let at = line.at_ms.map_or(now, Timestamp::from_millis);
                 let admitted = bounds.admit(at).and_then(|()| admit_labels(&pairs, &policy.limits));
                 match admitted {
-                    Ok(labels) => read.rows.push(Row { labels, at, value: line.value }),
+                    Ok(labels) => read.rows.push(Row { labels, at, value: line.value.into() }),
                     Err(reason) => read.refusals.add(1, || line.series.to_owned(), reason),
                 }
             }

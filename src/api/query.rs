@@ -341,10 +341,15 @@ mod tests {
             r#""string","result":[1435781451.781,"x\n"]"#
         );
         assert_eq!(
-            written(&Value::Vector(vec![VectorSample { labels: labels.clone(), sample }])),
+            written(&Value::Vector(vec![VectorSample {
+                labels: labels.clone(),
+                sample,
+                histogram: None
+            }])),
             r#""vector","result":[{"metric":{"__name__":"up","job":"a\"b"},"value":[1435781451.781,"1"]}]"#
         );
-        let samples = Samples { times: vec![0, 1_500], values: vec![0.5, f64::NAN] };
+        let samples =
+            Samples { times: vec![0, 1_500], values: vec![0.5, f64::NAN], histograms: Vec::new() };
         assert_eq!(
             written(&Value::Matrix(vec![MatrixSeries { labels, samples }])),
             r#""matrix","result":[{"metric":{"__name__":"up","job":"a\"b"},"values":[[0,"0.5"],[1.500,"NaN"]]}]"#

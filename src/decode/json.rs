@@ -157,7 +157,7 @@ fn read_one(
         }
         let mut pairs: Vec<(&str, &str)> = vec![(METRIC_NAME, &name)];
         pairs.extend(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        Ok((Row { labels: admit_labels(&pairs, limits)?, at, value }, kind))
+        Ok((Row { labels: admit_labels(&pairs, limits)?, at, value: value.into() }, kind))
     };
     fit().map_err(|reason| (Some(name.clone()), reason))
 }
@@ -202,7 +202,7 @@ mod tests {
 
     fn row(name: &str, value: f64, at: Timestamp) -> Row {
         let labels = Labels::from_pairs([("__name__", name)]).expect("valid");
-        Row { labels, at, value }
+        Row { labels, at, value: value.into() }
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         // By `date -u -d 2026-09-21T15:53:20+02:00 +%s`.
         assert_eq!(batch.rows[0].at, Timestamp::from_millis(1_789_998_800_250));
         assert_eq!(batch.rows[1].at, Timestamp::from_millis(1500));
-        assert_eq!(batch.rows[1].value, f64::NEG_INFINITY);
+        assert_eq!(batch.rows[1].value.as_float(), Some(f64::NEG_INFINITY));
         assert_eq!(batch.kinds["queue_depth"], MetricType::Gauge);
     }
 

@@ -4,7 +4,7 @@ use crate::config::Limits;
 use crate::decode::WireError;
 use crate::decode::admit::{Reason, Refusals, TimeBounds, admit_labels};
 use crate::decode::remote_write::{LabelKey, MetadataEntry, SampleIter, v1, v2};
-use crate::model::{Labels, Metadata, Row};
+use crate::model::{Labels, Metadata, Reading, Row};
 use crate::tsdb::{Batch, BatchBuilder, BatchSeries, SeriesKey};
 
 /// The wire form of remote write's label keys; version 2 gives the same as version 1.
@@ -148,7 +148,11 @@ impl<'t> IntakeReader<'t> {
             let series = self.admit_series(&row.labels, None);
             let admitted = self.bounds.admit(row.at).and(series);
             match admitted {
-                Ok(series) => self.builder.push(series, row.at, row.value),
+                Ok(series) => {
+                    if let Reading::Float(value) = row.value {
+                        self.builder.push(series, row.at, value);
+                    }
+                }
                 Err(reason) => self.intake.refusals.add(1, || row.labels.to_string(), reason),
             }
         }

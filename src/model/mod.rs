@@ -3,17 +3,21 @@
 //! Owns: time, labels, matchers, samples and metric metadata, with the invariants that make
 //! them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
+mod histogram;
 mod labels;
 mod matcher;
 mod metadata;
 mod sample;
 mod time;
 
+pub use histogram::{BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint};
 pub use labels::{
     BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, LabelError, Labels, LabelsBuilder, METRIC_NAME,
     is_classic_label_name, is_classic_metric_name,
 };
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};
-pub use sample::{Row, STALE_NAN, Sample, SeriesId, is_stale_nan};
+pub use sample::{
+    HISTOGRAM_NAN, Reading, Row, STALE_NAN, Sample, SeriesId, is_histogram_mark, is_stale_nan,
+};
 pub use time::{DurationError, Timestamp, format_duration_ms, parse_duration_ms};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::model::{Labels, Sample, Timestamp};
+use crate::model::{Histogram, Labels, Sample, Timestamp};
 
 use super::source::Samples;
 
@@ -127,8 +127,10 @@ pub enum Value {
 pub struct VectorSample {
     /// The series.
     pub labels: Labels,
-    /// Its value, at the time of evaluation.
+    /// Its value, at the time of evaluation; a mark if it is a histogram.
     pub sample: Sample,
+    /// Its value if it is a histogram.
+    pub histogram: Option<Arc<Histogram>>,
 }
 
 /// One series of a range answer.
@@ -145,5 +147,6 @@ impl PartialEq for MatrixSeries {
         self.labels == other.labels
             && self.samples.times == other.samples.times
             && self.samples.values == other.samples.values
+            && self.samples.histograms == other.samples.histograms
     }
 }

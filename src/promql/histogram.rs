@@ -109,7 +109,7 @@ fn per_histogram<'r>(
             })
             .collect();
         let (labels, drop_name) = (histogram.labels, histogram.drop_name);
-        finished.push(StepSeries { labels, drop_name, values });
+        finished.push(StepSeries { labels, drop_name, values, histograms: Vec::new() });
     }
     Ok(Replay::stream(finished, held))
 }

@@ -1,6 +1,8 @@
 //! Where samples come from: the one trait between the evaluator and a store.
 
-use crate::model::{Labels, Matcher, Timestamp};
+use std::sync::Arc;
+
+use crate::model::{HISTOGRAM_NAN, Histogram, Labels, Matcher, Timestamp};
 
 /// What one selector asks of a store.
 #[derive(Clone, Debug)]
@@ -45,8 +47,12 @@ pub enum SourceError {
 pub struct Samples {
     /// Unix milliseconds.
     pub times: Vec<i64>,
-    /// Values; staleness markers included.
+    /// Values; staleness markers included, and [`HISTOGRAM_NAN`](crate::model::HISTOGRAM_NAN)
+    /// where the sample is a histogram.
     pub values: Vec<f64>,
+    /// Empty where there is no histogram; otherwise of the length of the others, with the
+    /// histogram wherever the value says so.
+    pub histograms: Vec<Option<Arc<Histogram>>>,
 }
 
 impl Samples {
@@ -54,12 +60,29 @@ impl Samples {
     pub fn clear(&mut self) {
         self.times.clear();
         self.values.clear();
+        self.histograms.clear();
     }
 
     /// Adds one sample at the end.
     pub fn push(&mut self, at_ms: i64, value: f64) {
         self.times.push(at_ms);
         self.values.push(value);
+        if !self.histograms.is_empty() {
+            self.histograms.push(None);
+        }
+    }
+
+    /// Adds one histogram at the end.
+    pub fn push_histogram(&mut self, at_ms: i64, histogram: Arc<Histogram>) {
+        self.histograms.resize(self.times.len(), None);
+        self.times.push(at_ms);
+        self.values.push(f64::from_bits(HISTOGRAM_NAN));
+        self.histograms.push(Some(histogram));
+    }
+
+    /// The histogram at a place, if it is one.
+    pub fn histogram(&self, place: usize) -> Option<&Arc<Histogram>> {
+        self.histograms.get(place).and_then(Option::as_ref)
     }
 
     /// How many samples there are.

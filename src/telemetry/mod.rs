@@ -296,7 +296,7 @@ mod tests {
         ])
         .expect("valid");
         let row = rows.iter().find(|row| row.labels == expected).expect("one of them");
-        assert_eq!((row.value, row.at), (7.0, at));
+        assert_eq!((row.value.as_float(), row.at), (Some(7.0), at));
         assert!(
             metadata.iter().any(|(name, facts)| {
                 name == "vedette_series" && facts.kind == MetricType::Gauge
@@ -319,7 +319,10 @@ mod tests {
                 .iter()
                 .map(|row| {
                     assert_eq!(row.at.millis(), millis);
-                    (row.labels.to_string(), crate::model::is_stale_nan(row.value))
+                    (
+                        row.labels.to_string(),
+                        row.value.as_float().is_some_and(crate::model::is_stale_nan),
+                    )
                 })
                 .collect();
             (rows, collected.metadata.len())

@@ -138,7 +138,7 @@ impl RowSink {
         });
         ended.sort_unstable();
         let marker = f64::from_bits(STALE_NAN);
-        self.rows.extend(ended.into_iter().map(|labels| Row { labels, at, value: marker }));
+        self.rows.extend(ended.into_iter().map(|labels| Row { labels, at, value: marker.into() }));
         Collected {
             rows: std::mem::take(&mut self.rows),
             metadata: std::mem::take(&mut self.metadata),
@@ -178,7 +178,7 @@ impl Sink for RowSink {
             // The same point twice in a round: the first one stands.
             if known.round != round {
                 known.round = round;
-                self.rows.push(Row { labels: known.labels.clone(), at, value });
+                self.rows.push(Row { labels: known.labels.clone(), at, value: value.into() });
             }
             return;
         }
@@ -190,7 +190,7 @@ impl Sink for RowSink {
         if let Ok(labels) = Labels::from_pairs(all) {
             let known = Known { labels: labels.clone(), round };
             self.known.insert(self.key.clone(), known);
-            self.rows.push(Row { labels, at, value });
+            self.rows.push(Row { labels, at, value: value.into() });
         }
     }
 }

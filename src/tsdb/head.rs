@@ -180,8 +180,11 @@ mod tests {
 
     #[test]
     fn the_last_arrival_wins_a_time() {
-        let mut samples =
-            Samples { times: vec![10, 30, 20, 10, 30], values: vec![1.0, 2.0, 3.0, 4.0, 5.0] };
+        let mut samples = Samples {
+            times: vec![10, 30, 20, 10, 30],
+            values: vec![1.0, 2.0, 3.0, 4.0, 5.0],
+            histograms: Vec::new(),
+        };
         put_in_order(&mut samples);
         assert_eq!(samples.times, [10, 20, 30]);
         assert_eq!(samples.values, [4.0, 3.0, 5.0]);

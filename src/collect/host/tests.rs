@@ -77,7 +77,7 @@ fn values(rows: &[Row]) -> BTreeMap<String, f64> {
     rows.iter()
         .map(|row| {
             let labels = row.labels.without(|name| matches!(name, JOB_LABEL | INSTANCE_LABEL));
-            (labels.to_string(), row.value)
+            (labels.to_string(), row.value.as_float().expect("a number"))
         })
         .collect()
 }

@@ -134,7 +134,7 @@ impl ScrapeState {
             round.added as f64,
         ];
         for (labels, value) in self.report.iter().zip(figures) {
-            round.rows.push(Row { labels: labels.clone(), at: now, value });
+            round.rows.push(Row { labels: labels.clone(), at: now, value: value.into() });
         }
         if self.round == 1 {
             round.metadata.extend(report_metadata());
@@ -230,7 +230,7 @@ impl ScrapeState {
             known.pending = own_time.is_none();
             let at = own_time.map_or(now, Timestamp::from_millis);
             if at <= latest {
-                round.rows.push(Row { labels: labels.clone(), at, value: line.value });
+                round.rows.push(Row { labels: labels.clone(), at, value: line.value.into() });
             }
         }
         for (family, facts) in shown {
@@ -250,7 +250,7 @@ fn facts_of<'m>(shown: &'m mut BTreeMap<String, Metadata>, family: &str) -> &'m 
 }
 
 fn marker(labels: Labels, at: Timestamp) -> Row {
-    Row { labels, at, value: f64::from_bits(STALE_NAN) }
+    Row { labels, at, value: f64::from_bits(STALE_NAN).into() }
 }
 
 /// The labels that a line's series is stored with; `None` if relabelling drops it.

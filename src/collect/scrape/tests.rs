@@ -40,8 +40,8 @@ fn shown(outcome: &Outcome, reports: bool) -> Vec<String> {
         .filter(|row| reports == row.labels.metric_name().is_some_and(about))
         .map(|row| {
             let labels = row.labels.without(|name| matches!(name, "job" | "instance"));
-            let value =
-                if is_stale_nan(row.value) { "stale".to_owned() } else { row.value.to_string() };
+            let value = row.value.as_float().expect("a number");
+            let value = if is_stale_nan(value) { "stale".to_owned() } else { value.to_string() };
             format!("{labels} {value} @{}", row.at.millis())
         })
         .collect()
@@ -107,7 +107,11 @@ fn a_target_that_goes_ends_all_its_series_and_those_about_the_scrape() {
     text(&mut state, 1, "a 1\n");
     let rows = state.end(Timestamp::from_millis(9));
     assert_eq!(rows.len(), 6);
-    assert!(rows.iter().all(|row| is_stale_nan(row.value) && row.at.millis() == 9));
+    assert!(
+        rows.iter().all(
+            |row| is_stale_nan(row.value.as_float().expect("a number")) && row.at.millis() == 9
+        )
+    );
 }
 
 #[test]

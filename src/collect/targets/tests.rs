@@ -76,7 +76,10 @@ async fn next(batches: &mut mpsc::Receiver<Batch>) -> BTreeMap<String, f64> {
     let wait = Duration::from_secs(20);
     let batch = tokio::time::timeout(wait, batches.recv()).await.expect("in time").expect("open");
     let _ = batch.done.send(Ok(()));
-    let named = |row: &Row| (row.labels.metric_name().unwrap_or("").to_owned(), row.value);
+    let named = |row: &Row| {
+        let value = row.value.as_float().expect("a number");
+        (row.labels.metric_name().unwrap_or("").to_owned(), value)
+    };
     batch.rows.iter().map(named).collect()
 }
 
@@ -138,7 +141,7 @@ async fn targets_are_scraped_listed_ended_and_stopped() {
     targets.stop().await;
     drop(targets);
     while let Some(batch) = batches.recv().await {
-        assert!(batch.rows.iter().all(|row| !is_stale_nan(row.value)));
+        assert!(batch.rows.iter().all(|row| !row.value.as_float().is_some_and(is_stale_nan)));
     }
     server.abort();
 }

@@ -56,7 +56,12 @@ pub(super) fn open<'r>(
                             places.insert(labels.clone(), place);
                             let values = vec![ABSENT; grid.len];
                             let drop_name = series.drop_name;
-                            counted.push(StepSeries { labels, drop_name, values });
+                            counted.push(StepSeries {
+                                labels,
+                                drop_name,
+                                values,
+                                histograms: Vec::new(),
+                            });
                             place
                         }
                     }
@@ -68,5 +73,7 @@ pub(super) fn open<'r>(
             }
         }
     }
+    // By labels, so that ties further up do not depend on what stands at other steps.
+    counted.sort_by(|a, b| a.labels.cmp(&b.labels));
     Ok(Replay::stream(counted, held))
 }

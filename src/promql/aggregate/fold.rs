@@ -176,6 +176,11 @@ impl Group {
             AggregateOp::Stddev => map(&mut self.value, &|step, m2| (m2 / count[step]).sqrt()),
             _ => {}
         }
-        StepSeries { labels: self.labels, drop_name: self.drop_name, values: self.value }
+        StepSeries {
+            labels: self.labels,
+            drop_name: self.drop_name,
+            values: self.value,
+            histograms: Vec::new(),
+        }
     }
 }

@@ -125,7 +125,12 @@ fn chosen(best: Vec<Vec<BinaryHeap<Candidate>>>, heads: Vec<StepSeries>) -> Vec<
         .filter_map(|number| {
             let values = std::mem::take(kept.get_mut(number)?);
             let head = heads.get(number)?;
-            Some(StepSeries { labels: head.labels.clone(), drop_name: head.drop_name, values })
+            Some(StepSeries {
+                labels: head.labels.clone(),
+                drop_name: head.drop_name,
+                values,
+                histograms: Vec::new(),
+            })
         })
         .collect()
 }

@@ -22,7 +22,8 @@ pub(super) fn open<'r>(
         let place = groups.place(&series.labels);
         if place == members.len() {
             let labels = groups.labels(&series.labels);
-            let head = StepSeries { labels, drop_name: false, values: Vec::new() };
+            let head =
+                StepSeries { labels, drop_name: false, values: Vec::new(), histograms: Vec::new() };
             members.push((head, Vec::new()));
         }
         held.grow(series.values.len())?;

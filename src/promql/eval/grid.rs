@@ -1,6 +1,8 @@
 //! The steps of an evaluation, and series with one value per step.
 
-use crate::model::{Labels, STALE_NAN};
+use std::sync::Arc;
+
+use crate::model::{Histogram, Labels, STALE_NAN};
 
 /// Marks a step without a value. The staleness marker can never be a result: it is dropped on
 /// reading, and arithmetic only makes quiet NaNs.
@@ -80,12 +82,21 @@ pub(in crate::promql) struct StepSeries {
     /// Whether the metric's name must go in the end ("delayed name removal": until then
     /// `label_replace` and matching can still use it).
     pub drop_name: bool,
+    /// One per step: a number, [`ABSENT`], or the mark that a histogram stands there.
     pub values: Vec<f64>,
+    /// Empty where there is no histogram; otherwise one place per step.
+    pub histograms: Vec<Option<Arc<Histogram>>>,
 }
 
 impl StepSeries {
     pub(in crate::promql) fn has_values(&self) -> bool {
         self.values.iter().any(|v| !is_absent(*v))
+    }
+
+    /// The histogram of a step, if there is one.
+    #[inline]
+    pub(in crate::promql) fn histogram(&self, step: usize) -> Option<&Arc<Histogram>> {
+        self.histograms.get(step).and_then(Option::as_ref)
     }
 }
 

@@ -18,6 +18,8 @@ mod scalar;
 mod selector;
 mod vector;
 
+use std::sync::Arc;
+
 use crate::model::{Sample, Timestamp};
 
 use super::answer::{Answer, MatrixSeries, Options, QueryError, Value, VectorSample};
@@ -98,8 +100,10 @@ pub fn range(
         .map(|series| {
             let mut samples = Samples::default();
             for (step, value) in series.values.iter().enumerate() {
-                if !is_absent(*value) {
-                    samples.push(grid.at(step), *value);
+                match series.histogram(step) {
+                    Some(histogram) => samples.push_histogram(grid.at(step), Arc::clone(histogram)),
+                    None if is_absent(*value) => {}
+                    None => samples.push(grid.at(step), *value),
                 }
             }
             MatrixSeries { labels: series.labels, samples }
@@ -132,7 +136,11 @@ fn instant_vector<'r>(
         .into_iter()
         .filter_map(|series| {
             let value = series.values.first().copied().filter(|v| !is_absent(*v))?;
-            Some(VectorSample { labels: series.labels, sample: Sample { at, value } })
+            Some(VectorSample {
+                labels: series.labels,
+                sample: Sample { at, value },
+                histogram: series.histograms.into_iter().next().flatten(),
+            })
         })
         .collect())
 }

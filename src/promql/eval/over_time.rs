@@ -187,7 +187,7 @@ mod tests {
             .map(|i| if i % 7 == 3 { f64::NAN } else { f64::from(i * 7919 % 101) })
             .collect();
         let times: Vec<i64> = (0..200).collect();
-        let all = Samples { times, values };
+        let all = Samples { times, values, histograms: Vec::new() };
         let mut queue = Vec::new();
         for width in [1, 2, 5, 30] {
             let mut extreme = Extreme::new(&mut queue);

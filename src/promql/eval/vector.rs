@@ -116,7 +116,7 @@ struct Lone(Option<Vec<f64>>);
 impl SeriesStream for Lone {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         let Some(values) = self.0.take() else { return Ok(false) };
-        *out = StepSeries { labels: Labels::empty(), drop_name: false, values };
+        *out = StepSeries { labels: Labels::empty(), values, ..StepSeries::default() };
         Ok(true)
     }
 }
