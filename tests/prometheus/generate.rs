@@ -1,113 +1,27 @@
-//! Data and queries from a seed.
+//! Expressions from a seed: everything that Prometheus 2.42 knows about floats.
+//!
+//! `exact` asks for an expression that both sides compute bit for bit alike. Whatever makes a
+//! great difference of a small one (rounding, comparing, dividing) is only given such.
 
-use super::peer::Series;
+use super::expression::{Expression, Kind};
+use super::random::Random;
 
-/// SplitMix64 (Steele and others, OOPSLA 2014): a seed means the same for ever.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    pub(crate) fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.below(choices.len() as u64) as usize]
-    }
-}
-
-/// Samples stand 1.234 s after every 15 s: no window that begins or ends on a whole second has
-/// one on its edge, where Prometheus 3 (left-open windows) and 2.42 (closed) differ.
-const PHASE_MS: i64 = 1234;
-pub(crate) const STEP_MS: i64 = 15_000;
-
-/// Counters with resets, gauges with gaps, odd values and staleness markers, and a classic
-/// histogram, from `start_ms` (a multiple of 15 s) on.
-pub(crate) fn data(random: &mut Random, start_ms: i64, steps: i64) -> Vec<Series> {
-    let mut out = Vec::new();
-    let times = |keep: &mut dyn FnMut(i64) -> bool| -> Vec<i64> {
-        (0..steps).filter(|i| keep(*i)).map(|i| start_ms + PHASE_MS + i * STEP_MS).collect()
-    };
-    let set = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-        let mut labels: Vec<_> =
-            pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        labels.sort();
-        labels
-    };
-    for (job, instance) in [("api", "a"), ("api", "b"), ("web", "a"), ("web", "c")] {
-        for code in ["200", "404", "500"] {
-            let mut value = random.below(1000) as f64;
-            let samples = times(&mut |_| true).into_iter().map(|at| {
-                value = if random.below(60) == 0 { 0.0 } else { value + random.below(50) as f64 };
-                (at, value)
-            });
-            let labels = set(&[
-                ("__name__", "requests_total"),
-                ("job", job),
-                ("instance", instance),
-                ("code", code),
-            ]);
-            out.push((labels, samples.collect()));
-        }
-        let mut gap = 0;
-        let present = times(&mut |_| {
-            gap = if gap > 0 {
-                gap - 1
-            } else if random.below(40) == 0 {
-                30
-            } else {
-                0
-            };
-            gap == 0
-        });
-        let samples = present.into_iter().map(|at| {
-            let value = match random.below(100) {
-                0 => f64::NAN,
-                1 => f64::INFINITY,
-                2 => f64::from_bits(0x7ff0_0000_0000_0002),
-                n => (n as f64 - 50.0) / 8.0,
-            };
-            (at, value)
-        });
-        let labels = set(&[("__name__", "temperature"), ("job", job), ("instance", instance)]);
-        out.push((labels, samples.collect()));
-        let labels = set(&[("__name__", "up"), ("job", job), ("instance", instance)]);
-        let samples =
-            times(&mut |_| true).into_iter().map(|at| (at, random.below(5).min(1) as f64));
-        out.push((labels, samples.collect()));
-        let bounds = ["0.1", "0.5", "1", "2.5", "+Inf"];
-        let mut counts = [0.0; 5];
-        let mut columns: Vec<Vec<(i64, f64)>> = vec![Vec::new(); 5];
-        for at in times(&mut |_| true) {
-            let mut more = 0.0;
-            for (place, count) in counts.iter_mut().enumerate() {
-                more += random.below(4) as f64;
-                *count += more;
-                columns[place].push((at, *count));
-            }
-        }
-        for (le, samples) in bounds.iter().zip(columns) {
-            let labels = set(&[
-                ("__name__", "latency_bucket"),
-                ("job", job),
-                ("instance", instance),
-                ("le", le),
-            ]);
-            out.push((labels, samples));
-        }
-    }
-    out
-}
-
-const METRICS: &[&str] = &["requests_total", "temperature", "up", "latency_bucket"];
+const METRICS: &[&str] = &[
+    "requests_total",
+    "gappy_total",
+    "temperature",
+    "up",
+    "load",
+    "sparse",
+    "latency_bucket",
+    "broken_bucket",
+    "shape",
+    "odd",
+    "build_info",
+    "nothing",
+];
 const MATCHERS: &[&str] = &[
+    "",
     "",
     "",
     r#"{job="api"}"#,
@@ -117,168 +31,527 @@ const MATCHERS: &[&str] = &[
     r#"{code="500"}"#,
     r#"{job=~".+",instance="a"}"#,
     r#"{nothing=""}"#,
+    r#"{a=~"x.*|"}"#,
+    r#"{code=~"4..",job!~"w[^e]b"}"#,
+    r#"{kind!="nan"}"#,
 ];
-const RANGES: &[&str] = &["[1m]", "[5m]", "[10m]", "[90s]", "[20m]"];
-const GROUPINGS: &[&str] = &[
-    "",
-    " by (job)",
-    " by (job, instance)",
-    " without (instance)",
-    " by ()",
-    " without (code, le)",
+const RANGES: &[&str] = &["1m", "5m", "10m", "90s", "20m", "45s", "1m30s", "1h"];
+const LABELS: &[&str] =
+    &["job", "instance", "job, instance", "code", "le", "a", "b, a", "kind", "nothing", "shape"];
+const QUANTILES: &[&str] = &["0.5", "0.9", "0.25", "0", "1", "-1", "2", "NaN", "0.999"];
+
+/// Of numbers both sides compute the same to the last bit.
+const EXACT_MAPS: &[&str] = &["abs", "ceil", "floor", "round", "sgn", "sqrt", "deg", "rad"];
+/// Go and Rust compute these themselves, and differ in the last bits.
+const MAPS: &[&str] = &[
+    "exp", "ln", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+    "tanh", "asinh", "acosh", "atanh",
+];
+const DATES: &[&str] = &[
+    "minute",
+    "hour",
+    "day_of_week",
+    "day_of_month",
+    "day_of_year",
+    "days_in_month",
+    "month",
+    "year",
 ];
 
-/// A random query. `depth` bounds how far it nests.
-pub(crate) fn query(random: &mut Random, depth: u32) -> String {
-    if depth == 0 {
-        return selector(random);
-    }
-    match random.below(12) {
-        0 => selector(random),
-        1..=3 => over_range(random, depth),
-        4..=6 => aggregation(random, depth),
-        7 => function(random, depth),
-        8 => with_scalar(random, depth),
-        9 => with_vector(random, depth),
-        10 => format!("-({})", query(random, depth - 1)),
-        _ => histogram(random),
-    }
+pub(crate) struct Generator<'a> {
+    random: &'a mut Random,
+    /// Unix seconds of the data's begin and end.
+    times: (i64, i64),
+    /// How many subqueries are around.
+    subqueries: u32,
 }
 
-fn selector(random: &mut Random) -> String {
-    let (metric, matcher) = (random.pick(METRICS), random.pick(MATCHERS));
-    format!("{metric}{matcher}{}", offset(random))
-}
-
-fn offset(random: &mut Random) -> &'static str {
-    random.pick(&["", "", "", "", " offset 5m", " offset 70s", " offset -1m"])
-}
-
-fn over_range(random: &mut Random, depth: u32) -> String {
-    let function = random.pick(&[
-        "rate",
-        "increase",
-        "irate",
-        "delta",
-        "idelta",
-        "deriv",
-        "changes",
-        "resets",
-        "avg_over_time",
-        "min_over_time",
-        "max_over_time",
-        "sum_over_time",
-        "count_over_time",
-        "stddev_over_time",
-        "stdvar_over_time",
-        "last_over_time",
-        "present_over_time",
-        "absent_over_time",
-    ]);
-    if matches!(function, "rate" | "increase") {
-        // In 3 a counter is not extrapolated below zero across a gap as in 2.42.
-        let metric = random.pick(&["requests_total", "latency_bucket"]);
-        let (matcher, range) = (random.pick(MATCHERS), random.pick(RANGES));
-        return format!("{function}({metric}{matcher}{range}{})", offset(random));
+impl<'a> Generator<'a> {
+    pub(crate) fn new(random: &'a mut Random, times: (i64, i64)) -> Self {
+        Generator { random, times, subqueries: 0 }
     }
-    let range = if depth > 1 && random.below(4) == 0 {
-        let resolution = random.pick(&["30s", "1m", ""]);
-        format!("({})[10m:{resolution}]", query(random, depth - 2))
-    } else {
-        let (metric, matcher) = (random.pick(METRICS), random.pick(MATCHERS));
-        format!("{metric}{matcher}{}{}", random.pick(RANGES), offset(random))
-    };
-    match random.below(12) {
-        0 => format!("quantile_over_time(0.{}, {range})", 1 + random.below(9)),
-        1 => format!("predict_linear({range}, 600)"),
-        _ => format!("{function}({range})"),
-    }
-}
 
-fn aggregation(random: &mut Random, depth: u32) -> String {
-    let inner = query(random, depth - 1);
-    let grouping = random.pick(GROUPINGS);
-    match random.below(6) {
-        0 => format!("quantile{grouping} (0.{}, {inner})", 1 + random.below(9)),
-        1 => format!(r#"count_values{grouping} ("value", round({inner}))"#),
-        _ => {
-            let operator =
-                random.pick(&["sum", "avg", "min", "max", "count", "stddev", "stdvar", "group"]);
-            format!("{operator}{grouping} ({inner})")
+    /// An expression that gives a vector or a number. `depth` bounds how far it nests.
+    pub(crate) fn expression(&mut self, depth: u32) -> Expression {
+        if self.random.one_in(20) { self.scalar(depth, false) } else { self.vector(depth, false) }
+    }
+
+    fn scalar(&mut self, depth: u32, exact: bool) -> Expression {
+        if depth == 0 || self.random.one_in(2) {
+            let numbers = ["2", "0", "-1.5", "1e3", "0x1F", "Inf", "NaN", ".5", "time()", "pi()"];
+            return Expression::scalar(self.random.pick(&numbers));
+        }
+        let expression = Expression::new(Kind::Scalar);
+        match self.random.below(4) {
+            0 => {
+                let operator = self.random.pick(&["+", "-", "*", "/", "%", "^", "atan2"]);
+                let exact = if matches!(operator, "^" | "atan2") {
+                    expression.inexact()
+                } else {
+                    expression
+                };
+                let (left, right) = (self.scalar(depth - 1, true), self.scalar(depth - 1, true));
+                let whole = exact
+                    .text("(")
+                    .inner(left)
+                    .text(format!(" {operator} "))
+                    .inner(right)
+                    .text(")");
+                if operator == "^" || operator == "atan2" {
+                    // Small differences may go on growing: keep to the outside of everything.
+                    return Expression::scalar("3");
+                }
+                whole
+            }
+            1 => {
+                let operator = self.random.pick(&["==", "!=", ">", "<", ">=", "<="]);
+                let (left, right) = (self.scalar(depth - 1, true), self.scalar(depth - 1, true));
+                expression
+                    .text("(")
+                    .inner(left)
+                    .text(format!(" {operator} bool "))
+                    .inner(right)
+                    .text(")")
+            }
+            2 => {
+                let inner = self.selector();
+                expression.text("scalar(").inner(inner).text(")")
+            }
+            _ => expression.text("scalar(").inner(self.vector(depth - 1, exact)).text(")"),
         }
     }
-}
 
-fn function(random: &mut Random, depth: u32) -> String {
-    let inner = query(random, depth - 1);
-    match random.below(7) {
-        0 => format!("clamp({inner}, -2, 20)"),
-        1 => format!("round({inner}, 0.5)"),
-        2 => format!(r#"label_replace({inner}, "copy", "$1-x", "instance", "(.*)")"#),
-        3 => format!(r#"label_join({inner}, "joined", "/", "job", "instance")"#),
-        4 => format!("absent({inner})"),
-        5 => {
-            // Dates of times only: what Go makes of NaN as a time depends on the processor.
-            let date = random.pick(&["", "minute", "hour", "day_of_week", "days_in_month"]);
-            format!("{date}(timestamp({}))", selector(random))
+    pub(crate) fn vector(&mut self, depth: u32, exact: bool) -> Expression {
+        if depth == 0 {
+            return self.selector();
         }
-        _ => {
-            let name = random.pick(&[
-                "abs",
-                "ceil",
-                "floor",
-                "sqrt",
-                "exp",
-                "ln",
-                "log2",
-                "log10",
-                "sgn",
-                "sin",
-                "cos",
-                "tanh",
-                "deg",
-                "rad",
-                "minute",
-                "hour",
-                "day_of_week",
-                "days_in_month",
-            ]);
-            format!("{name}({inner})")
+        match self.random.below(16) {
+            0 => self.selector(),
+            1..=4 => self.over_range(depth, exact),
+            5..=7 => self.aggregation(depth, exact),
+            8 | 9 => self.function(depth, exact),
+            10 => self.with_scalar(depth, exact),
+            11..=13 => self.with_vector(depth, exact),
+            14 => {
+                let inner = self.vector(depth - 1, exact);
+                Expression::vector().text("-(").inner(inner).text(")")
+            }
+            _ => self.histogram(depth, exact),
         }
     }
-}
 
-fn with_scalar(random: &mut Random, depth: u32) -> String {
-    let operator = random.pick(&["+", "-", "*", "/", "%", "^", ">", "<= bool", "==", "!= bool"]);
-    let number =
-        random.pick(&["2", "0", "-1.5", "1e3", "scalar(up{job=\"api\",instance=\"a\"})", "time()"]);
-    let inner = query(random, depth - 1);
-    if random.below(2) == 0 {
-        format!("({inner}) {operator} {number}")
-    } else {
-        format!("{number} {operator} ({inner})")
+    fn selector(&mut self) -> Expression {
+        let metric = self.random.pick(METRICS);
+        let text = match self.random.below(30) {
+            0 => r#"{__name__=~"up|load|sparse"}"#,
+            1 => r#"{__name__="up"}"#,
+            2 => r#"{job="api",__name__!~".*_total|.*bucket|temperature"}"#,
+            _ => metric,
+        };
+        let whole = Expression::vector().text(text);
+        let whole = if text == metric { self.matchers(whole) } else { whole };
+        self.modified(whole)
     }
-}
 
-fn with_vector(random: &mut Random, depth: u32) -> String {
-    let (left, right) = (query(random, depth - 1), query(random, depth - 1));
-    let grouped = random.below(3);
-    match grouped {
-        0 => {
-            let operator = random.pick(&["and", "or", "unless"]);
-            let matching = random.pick(&["", " on (job)", " ignoring (code, le)"]);
-            format!("({left}) {operator}{matching} ({right})")
-        }
-        1 => format!("({left}) * on (job, instance) group_left () up"),
-        _ => {
-            let operator = random.pick(&["+", "-", "/", ">", "== bool"]);
-            format!("sum by (job) ({left}) {operator} sum by (job) ({right})")
+    fn matchers(&mut self, whole: Expression) -> Expression {
+        let matchers = self.random.pick(MATCHERS);
+        whole.extra(matchers)
+    }
+
+    /// An offset and `@`, sometimes.
+    fn modified(&mut self, whole: Expression) -> Expression {
+        let at = self.at();
+        let offsets =
+            ["", "", "", "", "", " offset 5m", " offset 70s", " offset -1m", " offset -90s"];
+        let offset = self.random.pick(&offsets);
+        if self.random.one_in(2) {
+            whole.extra(offset).extra(at)
+        } else {
+            whole.extra(at).extra(offset)
         }
     }
-}
 
-fn histogram(random: &mut Random) -> String {
-    let quantile = random.pick(&["0.5", "0.9", "0.99", "0", "1", "-1", "2"]);
-    let by = random.pick(&["le", "le, job", "le, job, instance"]);
-    format!("histogram_quantile({quantile}, sum by ({by}) (rate(latency_bucket[5m])))")
+    fn at(&mut self) -> String {
+        if !self.random.one_in(10) {
+            return String::new();
+        }
+        let (from, until) = self.times;
+        let at = from + self.random.below((until - from) as u64) as i64;
+        match self.random.below(4) {
+            0 => " @ start()".to_owned(),
+            1 => " @ end()".to_owned(),
+            _ => format!(" @ {at}.5"),
+        }
+    }
+
+    fn matrix(&mut self, depth: u32, exact: bool, metrics: &[&str]) -> Expression {
+        let range = self.random.pick(RANGES);
+        if depth < 2 || !self.random.one_in(4) {
+            let whole = Expression::matrix().text(self.random.pick(metrics));
+            let whole = self.matchers(whole).text(format!("[{range}]"));
+            return self.modified(whole);
+        }
+        let resolution = self.random.pick(&["30s", "1m", "", "15s", "2m"]);
+        let range = self.random.pick(&["5m", "10m", "3m", "20m"]);
+        self.subqueries += 1;
+        let inner = self.vector(depth - 2, exact);
+        self.subqueries -= 1;
+        let whole =
+            Expression::matrix().text("(").inner(inner).text(format!(")[{range}:{resolution}]"));
+        if self.subqueries > 0 {
+            // Its steps and those of the one around both stand on whole seconds; windows are
+            // open at the left in 3 only, so that no step may stand on an edge.
+            return whole.text(self.random.pick(&[
+                " offset 500ms",
+                " offset -500ms",
+                " offset 4m0s500ms",
+            ]));
+        }
+        self.modified(whole)
+    }
+
+    fn over_range(&mut self, depth: u32, exact: bool) -> Expression {
+        let whole = Expression::vector();
+        match self.random.below(20) {
+            0 | 1 => {
+                let q = self.random.pick(QUANTILES);
+                let matrix = self.matrix(depth, true, METRICS);
+                whole.text(format!("quantile_over_time({q}, ")).inner(matrix).text(")")
+            }
+            2 => {
+                let ahead = self.scalar(0, true);
+                let matrix = self.matrix(depth, true, METRICS);
+                whole.text("predict_linear(").inner(matrix).text(", ").inner(ahead).text(")")
+            }
+            3 => {
+                let factors = ["0.5, 0.1", "0.01, 0.99", "0.9, 0.9", "0, 0.5", "0.5, 1"];
+                let factors = self.random.pick(&factors);
+                let matrix = self.matrix(depth, true, METRICS);
+                whole
+                    .text("double_exponential_smoothing(")
+                    .inner(matrix)
+                    .text(format!(", {factors})"))
+            }
+            4..=9 => {
+                let function = self.random.pick(&["rate", "increase", "irate", "resets"]);
+                let counters = ["requests_total", "latency_bucket", "gappy_total", "broken_bucket"];
+                // Whole ranges of counters only: 2.42 extrapolates towards zero otherwise than 3
+                // where a counter near zero is missing at the window's left.
+                let plain = matches!(function, "rate" | "increase");
+                let matrix = self.matrix(if plain { 0 } else { depth }, true, &counters);
+                whole.text(format!("{function}(")).inner(matrix).text(")")
+            }
+            10 => {
+                let function =
+                    self.random.pick(&["avg_over_time", "stdvar_over_time", "stddev_over_time"]);
+                if exact {
+                    return self.selector();
+                }
+                let matrix = self.matrix(depth, true, METRICS);
+                whole.text(format!("{function}(")).inner(matrix).text(")").inexact()
+            }
+            11 | 12 => {
+                let function = self.random.pick(&[
+                    "max_over_time",
+                    "min_over_time",
+                    "last_over_time",
+                    "count_over_time",
+                    "present_over_time",
+                    "absent_over_time",
+                ]);
+                let matrix = self.matrix(depth, exact, METRICS);
+                whole.text(format!("{function}(")).inner(matrix).text(")")
+            }
+            _ => {
+                let function = self.random.pick(&[
+                    "delta",
+                    "idelta",
+                    "deriv",
+                    "changes",
+                    "min_over_time",
+                    "max_over_time",
+                    "sum_over_time",
+                    "count_over_time",
+                    "last_over_time",
+                    "present_over_time",
+                    "absent_over_time",
+                ]);
+                let matrix = self.matrix(depth, true, METRICS);
+                whole.text(format!("{function}(")).inner(matrix).text(")")
+            }
+        }
+    }
+
+    fn grouping(&mut self) -> String {
+        let labels = self.random.pick(LABELS);
+        match self.random.below(7) {
+            0 | 1 => String::new(),
+            2 => " by ()".to_owned(),
+            3 => " without ()".to_owned(),
+            4 => format!(" without ({labels})"),
+            _ => format!(" by ({labels})"),
+        }
+    }
+
+    fn aggregation(&mut self, depth: u32, exact: bool) -> Expression {
+        let grouping = self.grouping();
+        let whole = Expression::vector();
+        match self.random.below(10) {
+            0 => {
+                let q = self.random.pick(QUANTILES);
+                let inner = self.vector(depth - 1, true);
+                whole
+                    .text("quantile")
+                    .extra(grouping)
+                    .text(format!("({q}, "))
+                    .inner(inner)
+                    .text(")")
+            }
+            1 => {
+                let inner = self.vector(depth - 1, true);
+                let label = self.random.pick(&["value", "job", "new_label"]);
+                whole
+                    .text("count_values")
+                    .extra(grouping)
+                    .text(format!("(\"{label}\", "))
+                    .inner(inner)
+                    .text(")")
+            }
+            2 => {
+                // No draws: which of equals is let through depends on how heaps are built.
+                let operator = self.random.pick(&["topk", "bottomk"]);
+                let count = self.random.pick(&["1", "2", "3", "0", "-1", "100", "1.9"]);
+                let inner = self.matchers(Expression::vector().text("load"));
+                whole
+                    .text(operator)
+                    .extra(grouping)
+                    .text(format!("({count}, "))
+                    .inner(self.modified(inner))
+                    .text(")")
+            }
+            3..=5 => {
+                let operator = self.random.pick(&["min", "max", "count", "group"]);
+                let inner = self.vector(depth - 1, exact);
+                self.grouped(operator, grouping, inner)
+            }
+            _ if exact => {
+                let inner = self.vector(depth - 1, true);
+                self.grouped("count", grouping, inner)
+            }
+            6 => {
+                let operator = self.random.pick(&["stddev", "stdvar"]);
+                let inner = self.vector(depth - 1, true);
+                self.grouped(operator, grouping, inner).inexact()
+            }
+            _ => {
+                let operator = self.random.pick(&["sum", "avg"]);
+                let inner = self.vector(depth - 1, false);
+                self.grouped(operator, grouping, inner).inexact()
+            }
+        }
+    }
+
+    /// With the grouping before or after the operand.
+    fn grouped(&mut self, operator: &str, grouping: String, inner: Expression) -> Expression {
+        let whole = Expression::vector().text(operator);
+        if self.random.one_in(3) {
+            return whole.text("(").inner(inner).text(")").extra(grouping);
+        }
+        whole.extra(grouping).text("(").inner(inner).text(")")
+    }
+
+    fn function(&mut self, depth: u32, exact: bool) -> Expression {
+        let whole = Expression::vector();
+        match self.random.below(12) {
+            0 => {
+                let bounds = self.random.pick(&["-2, 20", "5, 1", "NaN, 3", "-Inf, +Inf", "0, 0"]);
+                whole
+                    .text("clamp(")
+                    .inner(self.vector(depth - 1, exact))
+                    .text(format!(", {bounds})"))
+            }
+            1 => {
+                let function = self.random.pick(&["clamp_min", "clamp_max"]);
+                let bound = self.scalar(depth - 1, true);
+                let inner = self.vector(depth - 1, exact);
+                whole.text(format!("{function}(")).inner(inner).text(", ").inner(bound).text(")")
+            }
+            2 => {
+                let to = self.random.pick(&["0.5", "10", "-2", "0.1", "0"]);
+                whole.text("round(").inner(self.vector(depth - 1, true)).text(format!(", {to})"))
+            }
+            3 => {
+                let inner = self.vector(depth - 1, exact);
+                let rest = self.random.pick(&[
+                    r#""copy", "$1-x", "instance", "(.*)""#,
+                    r#""job", "${1}$2", "job", "(.)(.*)""#,
+                    r#""instance", "same", "", """#,
+                    r#""job", "", "job", "api""#,
+                    r#""new", "$name", "instance", "(?P<name>[ab])""#,
+                    r#""new", "x", "nothing", ".+""#,
+                    r#""bad-name", "x", "job", "(""#,
+                ]);
+                whole.text("label_replace(").inner(inner).text(format!(", {rest})"))
+            }
+            4 => {
+                let inner = self.vector(depth - 1, exact);
+                let rest = self.random.pick(&[
+                    r#""joined", "/", "job", "instance""#,
+                    r#""job", "", "job", "nothing", "code""#,
+                    r#""joined", ",""#,
+                    r#""instance", "-", "job""#,
+                ]);
+                whole.text("label_join(").inner(inner).text(format!(", {rest})"))
+            }
+            5 => whole.text("absent(").inner(self.vector(depth - 1, exact)).text(")"),
+            6 => {
+                // Dates of times only: what Go makes of NaN as a time depends on the processor.
+                let date = self.random.pick(DATES);
+                let at = Expression::vector().text("timestamp(").inner(self.selector()).text(")");
+                if self.random.one_in(2) {
+                    return at;
+                }
+                whole.text(format!("{date}(")).inner(at).text(")")
+            }
+            7 => {
+                let order = self.random.pick(&["sort", "sort_desc"]);
+                whole.text(format!("{order}(")).inner(self.vector(depth - 1, exact)).text(")")
+            }
+            8 => whole.text("vector(").inner(self.scalar(depth - 1, true)).text(")"),
+            9 if !exact => {
+                let name = self.random.pick(MAPS);
+                let inner = self.matrix_or_selector(depth);
+                whole.text(format!("{name}(")).inner(inner).text(")").inexact()
+            }
+            _ => {
+                let name = self.random.pick(EXACT_MAPS);
+                whole.text(format!("{name}(")).inner(self.vector(depth - 1, true)).text(")")
+            }
+        }
+    }
+
+    /// Values of moderate size: no function of numbers makes more of a last bit than it is.
+    fn matrix_or_selector(&mut self, depth: u32) -> Expression {
+        let metric = self.random.pick(&["temperature", "up", "sparse", "odd", "shape"]);
+        if depth > 1 && self.random.one_in(2) {
+            return Expression::vector().text(format!("max_over_time({metric}[5m])"));
+        }
+        let whole = Expression::vector().text(metric);
+        self.modified(whole)
+    }
+
+    fn with_scalar(&mut self, depth: u32, exact: bool) -> Expression {
+        let operators = ["+", "-", "*", "/", "%", ">", "<", "<= bool", ">= bool", "==", "!= bool"];
+        let operator =
+            if exact || self.random.one_in(2) { self.random.pick(&operators) } else { "*" };
+        let number = match operator {
+            "*" if !exact => Expression::scalar(self.random.pick(&["2", "-0.5", "8", "Inf"])),
+            _ => self.scalar(depth - 1, true),
+        };
+        let inner = self.vector(depth - 1, exact || operator != "*");
+        let inner = Expression::vector().text("(").inner(inner).text(")");
+        let operator = format!(" {operator} ");
+        let whole = Expression::vector();
+        if self.random.one_in(2) {
+            whole.inner(inner).text(operator).inner(number)
+        } else {
+            whole.inner(number).text(operator).inner(inner)
+        }
+    }
+
+    fn with_vector(&mut self, depth: u32, exact: bool) -> Expression {
+        let whole = Expression::vector();
+        let on = self.random.pick(LABELS);
+        match self.random.below(8) {
+            0..=2 => {
+                let operator = self.random.pick(&["and", "or", "unless"]);
+                let matching = match self.random.below(4) {
+                    0 => format!(" on ({on})"),
+                    1 => format!(" ignoring ({on})"),
+                    2 => " on ()".to_owned(),
+                    _ => String::new(),
+                };
+                let (left, right) = (self.vector(depth - 1, exact), self.vector(depth - 1, exact));
+                whole
+                    .text("(")
+                    .inner(left)
+                    .text(format!(") {operator}"))
+                    .extra(matching)
+                    .text(" (")
+                    .inner(right)
+                    .text(")")
+            }
+            3 => {
+                let left = self.vector(depth - 1, true);
+                let group = self.random.pick(&[
+                    " group_left ()",
+                    " group_left (version)",
+                    " group_left (instance, job)",
+                ]);
+                let right = self.random.pick(&["build_info", "build_info{version!=\"2.0\"}"]);
+                let operator = self.random.pick(&["*", "==", "+", "!= bool"]);
+                let (left_side, right_side) = (left, Expression::vector().text(right));
+                if self.random.one_in(3) {
+                    let group = group.replace("left", "right");
+                    return whole
+                        .inner(right_side)
+                        .text(format!(" {operator} on (instance){group} ("))
+                        .inner(left_side)
+                        .text(")");
+                }
+                whole
+                    .text("(")
+                    .inner(left_side)
+                    .text(format!(") {operator} on (instance){group} "))
+                    .inner(right_side)
+            }
+            4 | 5 => {
+                // Fails where series are not unique: the same error is wanted.
+                let operator = self.random.pick(&["+", "-", "*", "/", "%", ">", "<= bool", "=="]);
+                let matching = match self.random.below(6) {
+                    0 => format!(" on ({on})"),
+                    1 => format!(" ignoring ({on})"),
+                    2 => format!(" on ({on}) group_left ()"),
+                    3 => format!(" ignoring ({on}) group_right ()"),
+                    _ => String::new(),
+                };
+                let (left, right) = (self.vector(depth - 1, true), self.vector(depth - 1, true));
+                whole
+                    .text("(")
+                    .inner(left)
+                    .text(format!(") {operator}"))
+                    .extra(matching)
+                    .text(" (")
+                    .inner(right)
+                    .text(")")
+            }
+            _ => {
+                let operator = self.random.pick(&["+", "-", "/", ">", "== bool"]);
+                let grouping = self.grouping();
+                let fold = self.random.pick(&["max", "min", "count"]);
+                let (left, right) = (self.vector(depth - 1, true), self.vector(depth - 1, true));
+                let left = self.grouped(fold, grouping.clone(), left);
+                let right = self.grouped(fold, grouping, right);
+                whole.inner(left).text(format!(" {operator} ")).inner(right)
+            }
+        }
+    }
+
+    fn histogram(&mut self, depth: u32, exact: bool) -> Expression {
+        let q = self.random.pick(QUANTILES);
+        let whole = Expression::vector().text(format!("histogram_quantile({q}, "));
+        let metric = self.random.pick(&["latency_bucket", "broken_bucket", "latency_bucket", "up"]);
+        let range = self.random.pick(&["5m", "2m", "30m"]);
+        let inner = match self.random.below(if exact { 3 } else { 5 }) {
+            0 => Expression::vector().text(metric),
+            1 => Expression::vector().text(format!("rate({metric}[{range}])")),
+            2 => self.vector(depth - 1, true),
+            _ => {
+                let by = self.random.pick(&["le", "le, job", "le, job, instance", "le, shape"]);
+                // Counts are whole numbers: their sums are exact, however they are added.
+                return whole.text(format!("sum by ({by}) (sum_over_time({metric}[{range}])))"));
+            }
+        };
+        whole.inner(inner).text(")")
+    }
 }

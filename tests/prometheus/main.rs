@@ -5,7 +5,13 @@
 #[allow(dead_code)]
 mod process;
 
+mod broken;
+mod compare;
+mod data;
 mod differential;
+mod expression;
 mod generate;
+mod known;
 mod peer;
+mod random;
 mod remote_write;

@@ -178,6 +178,12 @@ impl Join<'_> {
                 out.values.push(ABSENT);
                 continue;
             }
+            let (a, b) = if swapped { (*o, *m) } else { (*m, *o) };
+            // A pair that a comparison lets not through does not count as a match.
+            if is_filter && !arithmetic::compares(self.op, a, b) {
+                out.values.push(ABSENT);
+                continue;
+            }
             if matched.add(step) {
                 return Err(QueryError::Execution(
                     if one_to_one {
@@ -189,14 +195,7 @@ impl Join<'_> {
                     .to_owned(),
                 ));
             }
-            let (a, b) = if swapped { (*o, *m) } else { (*m, *o) };
-            out.values.push(if !is_filter {
-                arithmetic::apply(self.op, a, b)
-            } else if arithmetic::compares(self.op, a, b) {
-                a
-            } else {
-                ABSENT
-            });
+            out.values.push(if is_filter { a } else { arithmetic::apply(self.op, a, b) });
         }
         Ok(())
     }
@@ -216,7 +215,8 @@ impl SeriesStream for Join<'_> {
                 // Its buffer goes back to the stream below.
                 *out = current.series;
             }
-            if self.entries.is_empty() || !self.many.next(out)? {
+            // Read to its end even where nothing can match: its errors and warnings count.
+            if !self.many.next(out)? {
                 return Ok(false);
             }
             self.check_conflicts(out)?;

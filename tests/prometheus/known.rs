@@ -1,0 +1,85 @@
+//! What Debian's Prometheus 2.42 does otherwise than Prometheus 3: the one list of what this
+//! comparison forgives, or keeps away from, and why.
+//!
+//! Kept away from, by the data and the queries:
+//! - Windows and lookback are open at the left in 3 and closed in 2.42: no sample and no step of
+//!   a subquery stands on an edge (`data::PHASE_MS`, `offset 500ms` inside of subqueries).
+//! - `rate`, `increase` and `delta` in 2.42 limit the extrapolation of a counter towards zero
+//!   before they look at the distance of the samples, 3 afterwards: a counter with gaps is never
+//!   near zero, and none is taken of a subquery.
+//! - `sum`, `avg` and `avg_over_time` compensate rounding in 3 and not, or otherwise, in 2.42:
+//!   they are compared to 1e-9, and only by what does not make small differences greater. All
+//!   else is compared to the last bit.
+//! - Regular expressions match newlines with `.` in 3: no label has one.
+//! - Label names may be any UTF-8 in 3: all are plain here.
+//! - Which of equal values `topk` lets through is nowhere said: there are none.
+//! - Warnings and infos are new in 3 and not compared.
+
+use super::compare::Difference;
+use super::differential::Case;
+
+/// One difference that 3 made on purpose.
+pub(crate) struct Known {
+    pub(crate) reason: &'static str,
+    pub(crate) holds: fn(&Case, &Difference) -> bool,
+}
+
+pub(crate) const KNOWN: &[Known] = &[
+    Known {
+        reason: "the deviation of a single infinity or NaN is NaN in 3 and 0 in 2.42",
+        holds: |case, difference| {
+            let query = case.ours();
+            (query.contains("stddev") || query.contains("stdvar"))
+                && matches!(difference, Difference::Value { ours, theirs, .. }
+                    if ours.is_nan() && *theirs == 0.0)
+        },
+    },
+    Known {
+        reason: "the name is dropped at the end here and at once in 2.42, so that series that \
+                 differ by name only collide there",
+        holds: |case, difference| {
+            let Difference::Failed { ours, theirs } = difference else { return false };
+            let collides = |error: &Option<String>| {
+                error.as_ref().is_none_or(|error| {
+                    ["same labelset", "multiple matches", "duplicate series"]
+                        .iter()
+                        .any(|words| error.contains(words))
+                })
+            };
+            case.ours().contains("__name__") && collides(ours) && collides(theirs)
+        },
+    },
+    Known {
+        reason: "since 2.50 a range fixed by `@` stays where it is under `predict_linear` \
+                 (prometheus/prometheus#11708); before, it moved with the steps of a range query",
+        holds: |case, difference| {
+            let query = case.ours();
+            let fixed = query.contains("predict_linear(") && query.contains(" @ ");
+            case.is_range() && fixed && !matches!(difference, Difference::Failed { .. })
+        },
+    },
+    Known {
+        reason: "3 names the parameter in front of what is wrong with the query of a range query \
+                 too, as both do for instant queries",
+        holds: |case, difference| {
+            let Difference::Failed { ours: Some(ours), theirs: Some(theirs) } = difference else {
+                return false;
+            };
+            case.is_range()
+                && ours.replace("bad_data: invalid parameter \"query\": ", "bad_data: ") == *theirs
+        },
+    },
+];
+
+/// The name that 2.42 has for a function of 3.
+pub(crate) const RENAMED: &[(&str, &str)] = &[("double_exponential_smoothing", "holt_winters")];
+
+/// Why a difference is fine, if it is.
+pub(crate) fn reason(case: &Case, difference: &Difference) -> Option<&'static str> {
+    KNOWN.iter().find(|known| (known.holds)(case, difference)).map(|known| known.reason)
+}
+
+/// A query without its spaces and line breaks: 3 breaks lines otherwise.
+pub(crate) fn unspaced(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
