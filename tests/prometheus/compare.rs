@@ -28,6 +28,9 @@ fn result(answer: &Value) -> Result {
         (value[0].to_string(), value[1].as_str().and_then(|v| v.parse().ok()).expect("a value"))
     };
     let data = &answer["data"]["result"];
+    if answer["data"]["resultType"] == "string" {
+        return Result::from([(data[1].to_string(), vec![(data[0].to_string(), 0.0)])]);
+    }
     if answer["data"]["resultType"] == "scalar" {
         return Result::from([("scalar".to_owned(), vec![parse(data)])]);
     }
