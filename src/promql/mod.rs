@@ -7,6 +7,7 @@ mod aggregate;
 mod answer;
 mod ast;
 mod binary;
+mod duration;
 mod eval;
 mod functions;
 mod histogram;
@@ -23,7 +24,7 @@ mod unquote;
 
 pub use answer::{Answer, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
 pub use ast::{
-    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Matching,
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, DurationExpr, Expr, Matching,
     MatrixSelector, NumberLiteral, Paren, StringLiteral, Subquery, Unary, ValueType,
     VectorSelector,
 };

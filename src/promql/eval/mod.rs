@@ -24,6 +24,7 @@ use crate::model::{Sample, Timestamp};
 
 use super::answer::{Answer, MatrixSeries, Options, QueryError, Value, VectorSample};
 use super::ast::{AggregateOp, Expr, ValueType};
+use super::duration;
 use super::functions::Kind;
 use super::source::{Samples, Source};
 
@@ -44,6 +45,8 @@ pub fn instant(
     at: Timestamp,
     options: &Options,
 ) -> Result<Answer> {
+    let resolved = duration::resolve(expr, 0, 0)?;
+    let expr = resolved.as_ref();
     let run = Run::new(source, options, (at.millis(), at.millis()));
     let grid = run.admit(Grid::instant(at.millis()))?;
     let value = match expr.value_type() {
@@ -87,6 +90,8 @@ pub fn range(
     let Some(grid) = Grid::new(start.millis(), end.millis(), step_ms) else {
         return Err(QueryError::BadData("end timestamp must not be before start time".to_owned()));
     };
+    let resolved = duration::resolve(expr, step_ms, end.millis().saturating_sub(start.millis()))?;
+    let expr = resolved.as_ref();
     let run = Run::new(source, options, (start.millis(), end.millis()));
     let grid = run.admit(grid)?;
     let stream = match kind {
