@@ -16,6 +16,7 @@ mod regression;
 mod run;
 mod scalar;
 mod selector;
+mod tally;
 mod vector;
 
 use std::sync::Arc;
@@ -45,7 +46,7 @@ pub fn instant(
     options: &Options,
 ) -> Result<Answer> {
     let run = Run::new(source, options, (at.millis(), at.millis()));
-    let grid = run.admit(Grid::instant(at.millis()))?;
+    let grid = run.begin(Grid::instant(at.millis()))?;
     let value = match expr.value_type() {
         ValueType::Scalar => {
             let value = scalars(&run, expr, grid)?.at(0);
@@ -88,7 +89,7 @@ pub fn range(
         return Err(QueryError::BadData("end timestamp must not be before start time".to_owned()));
     };
     let run = Run::new(source, options, (start.millis(), end.millis()));
-    let grid = run.admit(grid)?;
+    let grid = run.begin(grid)?;
     let stream = match kind {
         ValueType::Scalar => constant_stream(&run, scalars(&run, expr, grid)?, grid),
         _ => vector(&run, expr, grid, None)?,
@@ -118,7 +119,8 @@ pub fn range(
 fn finish(run: &Run<'_>, value: Value) -> Answer {
     let (samples_read, samples_peak) = run.samples();
     let (warnings, infos) = run.notes();
-    Answer { value, warnings, infos, samples_read, samples_peak }
+    let samples_per_step = run.tally.finish();
+    Answer { value, warnings, infos, samples_read, samples_peak, samples_per_step }
 }
 
 fn instant_vector<'r>(
