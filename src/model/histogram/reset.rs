@@ -82,15 +82,10 @@ fn falls(now: &Buckets, before: &Buckets, by: u32, skip: impl Fn(i32) -> bool) -
         while current.peek().is_some_and(|(at, _)| *at < index) {
             current.next();
         }
-        match current.peek() {
-            Some((at, now)) if *at == index => {
-                if *now < count {
-                    return true;
-                }
-            }
-            // Gone, which only an empty one may.
-            _ if count != 0.0 => return true,
-            _ => {}
+        // Gone may only be what was empty.
+        let now = current.peek().filter(|(at, _)| *at == index).map(|(_, count)| *count);
+        if now.map_or(count != 0.0, |now| now < count) {
+            return true;
         }
     }
     false

@@ -65,7 +65,7 @@ impl Histogram {
         let widening = if mode == Mode::Compensated { mode } else { Mode::Plain };
         let (mut count, mut threshold) = (other.zero_count, other.zero_threshold);
         // Thresholds only grow, from one bucket's end to the next; NaN would never be equal.
-        while threshold < self.zero_threshold || threshold > self.zero_threshold {
+        while threshold.partial_cmp(&self.zero_threshold).is_some_and(|order| order.is_ne()) {
             if self.zero_threshold > threshold {
                 let theirs = [cells(&other.positive, None), cells(&other.negative, None)];
                 let [positive, negative] = &theirs;
