@@ -27,6 +27,7 @@ use super::ast::{AggregateOp, Expr, ValueType};
 use super::functions::Kind;
 use super::source::{Samples, Source};
 
+pub(super) use call::argument_span;
 pub(super) use grid::{ABSENT, Grid, Scalars, StepSeries, is_absent};
 pub(super) use merge::{Collected, Replay, collect, merge_by_labels};
 pub(super) use over_time::{quantile, warn_of_quantile};
@@ -117,8 +118,7 @@ pub fn range(
 
 fn finish(run: &Run<'_>, value: Value) -> Answer {
     let (samples_read, samples_peak) = run.samples();
-    let (warnings, infos) = run.notes();
-    Answer { value, warnings, infos, samples_read, samples_peak }
+    Answer { value, annotations: run.annotations(), samples_read, samples_peak }
 }
 
 fn instant_vector<'r>(
