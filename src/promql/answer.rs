@@ -17,6 +17,8 @@ pub struct Options {
     pub max_samples: u64,
     /// The distance of the steps of subqueries that do not say theirs, in milliseconds.
     pub default_subquery_step_ms: i64,
+    /// Whether to count the samples that each step looks at.
+    pub count_samples: bool,
     /// Ends the evaluation from outside.
     pub stop: Arc<Stop>,
 }
@@ -28,6 +30,7 @@ impl Default for Options {
             lookback_ms: 300_000,
             max_samples: 50_000_000,
             default_subquery_step_ms: 60_000,
+            count_samples: false,
             stop: Arc::default(),
         }
     }
@@ -101,6 +104,9 @@ pub struct Answer {
     pub samples_read: u64,
     /// The largest number of samples and values of steps held at one time.
     pub samples_peak: u64,
+    /// The time of each step in Unix milliseconds and how many samples it looked at; a sample
+    /// that several steps see counts for each. Empty unless `Options::count_samples` asks for it.
+    pub samples_per_step: Vec<(i64, u64)>,
 }
 
 /// The result of a query.

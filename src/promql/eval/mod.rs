@@ -16,6 +16,7 @@ mod regression;
 mod run;
 mod scalar;
 mod selector;
+mod tally;
 mod vector;
 
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub fn instant(
     options: &Options,
 ) -> Result<Answer> {
     let run = Run::new(source, options, (at.millis(), at.millis()));
-    let grid = run.admit(Grid::instant(at.millis()))?;
+    let grid = run.begin(Grid::instant(at.millis()))?;
     let value = match expr.value_type() {
         ValueType::Scalar => {
             let value = scalars(&run, expr, grid)?.at(0);
@@ -89,7 +90,7 @@ pub fn range(
         return Err(QueryError::BadData("end timestamp must not be before start time".to_owned()));
     };
     let run = Run::new(source, options, (start.millis(), end.millis()));
-    let grid = run.admit(grid)?;
+    let grid = run.begin(grid)?;
     let stream = match kind {
         ValueType::Scalar => constant_stream(&run, scalars(&run, expr, grid)?, grid),
         _ => vector(&run, expr, grid, None)?,
@@ -118,7 +119,8 @@ pub fn range(
 
 fn finish(run: &Run<'_>, value: Value) -> Answer {
     let (samples_read, samples_peak) = run.samples();
-    Answer { value, annotations: run.annotations(), samples_read, samples_peak }
+    let (annotations, samples_per_step) = (run.annotations(), run.tally.finish());
+    Answer { value, annotations, samples_read, samples_peak, samples_per_step }
 }
 
 fn instant_vector<'r>(

@@ -12,6 +12,7 @@ use super::merge::{Replay, collect, merge_by_labels};
 use super::run::{Cursor, Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
 use super::selector::{fixed_time, selection};
+use super::tally::{Counting, Tally};
 use super::vector::vector;
 use super::{over_time, rate, regression};
 use crate::model::{Labels, is_histogram_mark, is_stale_nan};
@@ -21,6 +22,8 @@ pub(super) struct RangeInput<'r> {
     kind: Input<'r>,
     pub reference: Reference,
     pub range_ms: i64,
+    tally: &'r Tally,
+    counting: Counting,
 }
 
 enum Input<'r> {
@@ -43,9 +46,14 @@ impl<'r> RangeInput<'r> {
             other => {
                 debug_assert_eq!(other.value_type(), ValueType::Matrix);
                 let reference = Reference { grid, fixed: None, offset: 0 };
-                Ok(RangeInput { kind: Input::Nothing, reference, range_ms: 1 })
+                Ok(Self::new(run, Input::Nothing, reference, 1))
             }
         }
+    }
+
+    fn new(run: &'r Run<'r>, kind: Input<'r>, reference: Reference, range_ms: i64) -> Self {
+        let counting = run.tally.counting();
+        RangeInput { kind, reference, range_ms, tally: &run.tally, counting }
     }
 
     fn store(
@@ -60,7 +68,7 @@ impl<'r> RangeInput<'r> {
         let range_ms = matrix.range_ms;
         let wanted = selection(selector, &reference, range_ms, range_ms, function);
         let kind = Input::Store(run.select(&wanted)?);
-        Ok(RangeInput { kind, reference, range_ms })
+        Ok(Self::new(run, kind, reference, range_ms))
     }
 
     fn subquery(run: &'r Run<'r>, subquery: &'r Subquery, grid: Grid) -> Result<Self> {
@@ -72,9 +80,11 @@ impl<'r> RangeInput<'r> {
         let open_end = reference.first().saturating_sub(range_ms);
         let first = open_end.div_euclid(step).saturating_mul(step).saturating_add(step);
         let Some(inner) = Grid::new(first, reference.last(), step) else {
-            return Ok(RangeInput { kind: Input::Nothing, reference, range_ms });
+            return Ok(Self::new(run, Input::Nothing, reference, range_ms));
         };
-        let stream = vector(run, &subquery.expr, run.admit(inner)?, None)?;
+        let steps = run.admit(inner)?;
+        let stream =
+            run.tally.within(Counting::Off, || vector(run, &subquery.expr, steps, None))?;
         // Windows must see all samples of a series at once: join what comes in parts.
         let stream = match subquery.expr.unwrap_parens() {
             Expr::Vector(_) => stream,
@@ -84,12 +94,20 @@ impl<'r> RangeInput<'r> {
             }
         };
         let kind = Input::Steps { stream, grid: inner, buffer: StepSeries::default() };
-        Ok(RangeInput { kind, reference, range_ms })
+        Ok(Self::new(run, kind, reference, range_ms))
     }
 
     /// Replaces `samples` by those of the next series; gives its labels and whether its name is
     /// to be dropped.
     pub(super) fn next(&mut self, samples: &mut Samples) -> Result<Option<(Labels, bool)>> {
+        let found = self.read(samples)?;
+        if found.is_some() {
+            self.tally.windows(self.counting, &self.reference, self.range_ms, &samples.times);
+        }
+        Ok(found)
+    }
+
+    fn read(&mut self, samples: &mut Samples) -> Result<Option<(Labels, bool)>> {
         match &mut self.kind {
             Input::Nothing => Ok(None),
             Input::Store(cursor) => {

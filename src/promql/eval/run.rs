@@ -7,6 +7,7 @@ use super::super::answer::{Options, QueryError};
 use super::super::source::{Samples, Selection, SeriesCursor, Source, SourceError};
 use super::super::span::Span;
 use super::grid::{Grid, StepSeries};
+use super::tally::Tally;
 use crate::model::Labels;
 
 pub(in crate::promql) type Result<T, E = QueryError> = std::result::Result<T, E>;
@@ -27,6 +28,7 @@ pub(in crate::promql) struct Run<'r> {
     pub options: &'r Options,
     /// The first and the last step of the whole query, for `@ start()` and `@ end()`.
     pub bounds: (i64, i64),
+    pub(super) tally: Tally,
     held: Cell<u64>,
     peak: Cell<u64>,
     read: Cell<u64>,
@@ -39,6 +41,7 @@ impl<'r> Run<'r> {
             source,
             options,
             bounds,
+            tally: Tally::off(),
             held: Cell::new(0),
             peak: Cell::new(0),
             read: Cell::new(0),
@@ -56,6 +59,15 @@ impl<'r> Run<'r> {
         let mut held = Held { run: self, count: 0 };
         held.grow(count)?;
         Ok(held)
+    }
+
+    /// Admits the steps of the whole query, and counts samples for them if asked to.
+    pub(super) fn begin(&self, grid: Grid) -> Result<Grid> {
+        self.admit(grid)?;
+        if self.options.count_samples {
+            self.tally.begin(grid);
+        }
+        Ok(grid)
     }
 
     /// Refuses steps that alone would take more than is allowed, before anything is allocated.

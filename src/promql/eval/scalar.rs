@@ -5,6 +5,7 @@ use super::super::binary::scalar_operation;
 use super::super::functions::Kind;
 use super::grid::{Grid, Scalars, StepSeries, is_absent};
 use super::run::{Result, Run};
+use super::tally::Counting;
 use super::vector::{is_invariant, vector};
 
 /// The values of a scalar expression.
@@ -14,7 +15,8 @@ pub(in crate::promql) fn scalars<'r>(
     grid: Grid,
 ) -> Result<Scalars> {
     if grid.len > 1 && is_invariant(expr) {
-        let value = scalars(run, expr, run.admit(grid.first())?)?.at(0);
+        let first = run.admit(grid.first())?;
+        let value = run.tally.within(Counting::EveryStep, || scalars(run, expr, first))?.at(0);
         return Ok(Scalars::Constant(value));
     }
     match expr {
