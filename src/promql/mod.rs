@@ -12,6 +12,7 @@ mod eval;
 mod functions;
 mod histogram;
 mod lexer;
+mod notation;
 mod operators;
 mod parser;
 mod print;
@@ -31,6 +32,9 @@ pub use ast::{
 };
 pub use eval::{instant, range};
 pub use functions::Function;
+pub use notation::{
+    NOTED_VALUES_MAX, NotedSeries, parse_histogram, parse_series, parse_values, write_histogram,
+};
 pub use parser::{parse, parse_selector};
 pub use source::{Hints, Samples, Selection, SeriesCursor, Source, SourceError};
 pub use span::{ParseError, Span};

@@ -28,11 +28,11 @@ use super::ast::{AggregateOp, Expr, ValueType};
 use super::functions::Kind;
 use super::source::{Samples, Source};
 
+pub(super) use crate::model::kahan_add;
 pub(super) use call::argument_span;
 pub(super) use grid::{ABSENT, Grid, Scalars, StepSeries, is_absent};
 pub(super) use merge::{Collected, Replay, collect, merge_by_labels};
 pub(super) use over_time::{quantile, warn_of_quantile};
-pub(super) use rate::kahan_add;
 pub(super) use run::{Held, Result, Run, SeriesStream, Stream};
 pub(super) use scalar::scalars;
 pub(super) use vector::{constant_stream, vector};

@@ -6,8 +6,8 @@ use super::super::annotations::Annotation;
 use super::super::functions::RangeKind;
 use super::super::span::Span;
 use super::range_call::Window;
-use super::rate::kahan_add;
 use super::run::Run;
+use crate::model::kahan_add;
 
 /// The fold of a window's values, at least one.
 pub(super) fn fold(kind: RangeKind) -> fn(&[f64]) -> f64 {
