@@ -15,3 +15,4 @@ mod known;
 mod peer;
 mod random;
 mod remote_write;
+mod stats;
