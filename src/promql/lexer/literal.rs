@@ -80,7 +80,14 @@ impl Lexer<'_> {
             }
             self.accept(b"s");
         }
-        !self.peek().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+        match self.peek() {
+            // The message shows what is wrong.
+            Some(b) if b.is_ascii_alphanumeric() || b == b'_' => {
+                self.at += 1;
+                false
+            }
+            _ => true,
+        }
     }
 
     /// A quoted string. Only its bounds and the form of its escapes are found here.
