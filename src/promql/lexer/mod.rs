@@ -340,7 +340,7 @@ impl Lexer<'_> {
     /// The character at hand in Go's `%q` form.
     fn described_char(&self) -> String {
         match self.peek_char() {
-            None => "'\\uffff'".to_owned(),
+            None => "'\u{fffd}'".to_owned(),
             Some('\'') => "'\\''".to_owned(),
             Some('\\') => "'\\\\'".to_owned(),
             Some('\n') => "'\\n'".to_owned(),
