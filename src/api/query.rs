@@ -41,7 +41,8 @@ pub(super) async fn instant(State(app): State<Arc<App>>, request: Request) -> An
     let at = params.time("time")?.unwrap_or_else(|| app.clock.now());
     let expr = parse_query(&text)?;
     let asked = Asked::read(&app, &params)?;
-    run(&app, &asked, move |reader, options| promql::instant(reader, &expr, at, options)).await
+    run(&app, &asked, text, move |reader, options| promql::instant(reader, &expr, at, options))
+        .await
 }
 
 /// `/api/v1/query_range`
@@ -72,7 +73,7 @@ pub(super) async fn range(State(app): State<Arc<App>>, request: Request) -> Answ
     let text = params.get("query").unwrap_or("").to_owned();
     let expr = parse_query(&text)?;
     let asked = Asked::read(&app, &params)?;
-    run(&app, &asked, move |reader, options| {
+    run(&app, &asked, text, move |reader, options| {
         promql::range(reader, &expr, start, end, step_ms, options)
     })
     .await
@@ -161,13 +162,15 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Waits for a place, evaluates on a thread of its own and writes the answer there.
+/// Waits for a place, evaluates on a thread of its own and writes the answer there. `text` is the
+/// query, in which warnings have their places.
 pub(super) async fn run(
     app: &Arc<App>,
     asked: &Asked,
+    text: String,
     evaluate: impl FnOnce(&dyn promql::Source, &Options) -> Result<Answer, QueryError> + Send + 'static,
 ) -> Answered {
-    let outcome = run_bounded(app, asked, evaluate).await;
+    let outcome = run_bounded(app, asked, text, evaluate).await;
     if let Err(error) = &outcome {
         app.telemetry.query_failures.add([error.kind.as_str()], 1);
     }
@@ -177,6 +180,7 @@ pub(super) async fn run(
 async fn run_bounded(
     app: &Arc<App>,
     asked: &Asked,
+    text: String,
     evaluate: impl FnOnce(&dyn promql::Source, &Options) -> Result<Answer, QueryError> + Send + 'static,
 ) -> Answered {
     let tsdb = Arc::clone(&app.engine()?.tsdb);
@@ -214,7 +218,7 @@ async fn run_bounded(
         telemetry.query_duration.observe(took - queued);
         answer.map(|answer| {
             let stats = statistics(&answer, wanted, queued, took);
-            render(answer, limit, stats)
+            render(answer, &text, limit, stats)
         })
     });
     let finished = tokio::select! {
@@ -226,6 +230,9 @@ async fn run_bounded(
     };
     finished.map_err(|_| ApiError::internal("a query panicked"))?
 }
+
+/// How many warnings and how many infos one answer gives, as in Prometheus.
+const ANNOTATIONS_MAX: usize = 10;
 
 /// What is asked about the evaluation itself, in Prometheus's shape; `took` includes the wait.
 fn statistics(
@@ -262,10 +269,12 @@ fn statistics(
 /// Writes an answer.
 fn render(
     mut answer: Answer,
+    text: &str,
     limit: Option<usize>,
     stats: Option<serde_json::Value>,
 ) -> Response<Body> {
-    let mut remarks = Remarks { warnings: answer.warnings, infos: answer.infos };
+    let (warnings, infos) = answer.annotations.as_strings(text, ANNOTATIONS_MAX);
+    let mut remarks = Remarks { warnings, infos };
     if let Some(limit) = limit
         && truncate(&mut answer.value, limit)
     {

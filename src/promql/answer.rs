@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::model::{Histogram, Labels, Sample, Timestamp};
 
+use super::annotations::Annotations;
 use super::source::Samples;
 
 /// Bounds and defaults of one evaluation.
@@ -97,10 +98,8 @@ pub enum QueryError {
 pub struct Answer {
     /// What came out.
     pub value: Value,
-    /// What is probably wrong with the result, each once, in order of appearance.
-    pub warnings: Vec<String>,
-    /// What is worth knowing about the result.
-    pub infos: Vec<String>,
+    /// What is probably wrong with the result, and what is worth knowing about it.
+    pub annotations: Annotations,
     /// How many samples were read from the source.
     pub samples_read: u64,
     /// The largest number of samples and values of steps held at one time.

@@ -4,6 +4,7 @@
 //! reading at [`parse`], [`instant`] and [`range`].
 
 mod aggregate;
+mod annotations;
 mod answer;
 mod ast;
 mod binary;
@@ -22,6 +23,7 @@ mod token;
 mod typecheck;
 mod unquote;
 
+pub use annotations::Annotations;
 pub use answer::{Answer, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
 pub use ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Matching,

@@ -79,6 +79,24 @@ pub(super) fn format_short(value: f64) -> String {
     }
 }
 
+/// A value as Go's `%.Ng` writes it: so many significant digits, zeros at the end left out.
+pub(super) fn format_rounded(value: f64, digits: usize) -> String {
+    let rounded = format!("{value:.*e}", digits.saturating_sub(1));
+    let Some((mantissa, exponent)) = rounded.split_once('e') else { return format_value(value) };
+    let mantissa = match mantissa.contains('.') {
+        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
+        false => mantissa,
+    };
+    match exponent.parse::<i32>() {
+        Ok(e) if e < -4 || e >= digits.max(1) as i32 => {
+            let sign = if e < 0 { '-' } else { '+' };
+            format!("{mantissa}e{sign}{:02}", e.abs())
+        }
+        // Reading the rounded digits gives a number whose shortest form is those digits.
+        _ => format_value(rounded.parse().unwrap_or(value)),
+    }
+}
+
 fn write_times(at: Option<At>, offset_ms: i64, f: &mut Formatter<'_>) -> fmt::Result {
     match at {
         // Whole milliseconds written by hand: a float would lose digits of large times.

@@ -29,6 +29,7 @@ use super::functions::Kind;
 use super::source::{Samples, Source};
 
 pub(super) use crate::model::kahan_add;
+pub(super) use call::argument_span;
 pub(super) use grid::{ABSENT, Grid, Scalars, StepSeries, is_absent};
 pub(super) use merge::{Collected, Replay, collect, merge_by_labels};
 pub(super) use over_time::{quantile, warn_of_quantile};
@@ -118,9 +119,9 @@ pub fn range(
 
 fn finish(run: &Run<'_>, value: Value) -> Answer {
     let (samples_read, samples_peak) = run.samples();
-    let (warnings, infos) = run.notes();
     let samples_per_step = run.tally.finish();
-    Answer { value, warnings, infos, samples_read, samples_peak, samples_per_step }
+    let annotations = run.annotations();
+    Answer { value, annotations, samples_read, samples_peak, samples_per_step }
 }
 
 fn instant_vector<'r>(

@@ -1,9 +1,12 @@
 //! Functions of ranges: slides a window over the samples of one series after the other.
 
+use super::super::annotations::Annotation;
 use super::super::answer::{MatrixSeries, QueryError};
 use super::super::ast::{Call, Expr, MatrixSelector, Subquery, ValueType};
 use super::super::functions::RangeKind;
 use super::super::source::Samples;
+use super::super::span::Span;
+use super::call::argument_span;
 use super::grid::{ABSENT, Grid, Reference, Scalars, StepSeries, is_absent};
 use super::merge::{Replay, collect, merge_by_labels};
 use super::run::{Cursor, Result, Run, SeriesStream, Stream};
@@ -12,7 +15,7 @@ use super::selector::{fixed_time, selection};
 use super::tally::{Counting, Tally};
 use super::vector::vector;
 use super::{over_time, rate, regression};
-use crate::model::{Labels, is_stale_nan};
+use crate::model::{Labels, is_histogram_mark, is_stale_nan};
 
 /// Series with the samples that all windows of a grid need, staleness markers removed.
 pub(super) struct RangeInput<'r> {
@@ -204,6 +207,8 @@ struct RangeCall<'r> {
     input: RangeInput<'r>,
     kind: RangeKind,
     params: Vec<Scalars>,
+    /// Where the first argument and the range stand.
+    spans: (Span, Span),
     samples: Samples,
     /// Reused by functions that sort or count ahead.
     scratch: Vec<f64>,
@@ -219,8 +224,13 @@ pub(super) fn open<'r>(
 ) -> Result<Stream<'r>> {
     let mut params = Vec::new();
     let mut input = None;
+    let mut spans = (call.span, call.span);
+    if let Some(first) = call.args.first() {
+        spans.0 = argument_span(first);
+    }
     for arg in &call.args {
         if arg.value_type() == ValueType::Matrix {
+            spans.1 = argument_span(arg);
             input = Some(RangeInput::open(run, arg, grid, Some(call.function.name))?);
         } else {
             params.push(scalars(run, arg, grid)?);
@@ -229,16 +239,12 @@ pub(super) fn open<'r>(
     let Some(input) = input else {
         return Err(QueryError::Execution(format!("{} without a range", call.function.name)));
     };
-    if kind == RangeKind::Quantile {
-        for step in 0..grid.len {
-            over_time::warn_of_quantile(run, params[0].at(step));
-        }
-    }
     Ok(Box::new(RangeCall {
         run,
         input,
         kind,
         params,
+        spans,
         samples: Samples::default(),
         scratch: Vec::new(),
         counts: Vec::new(),
@@ -251,6 +257,7 @@ impl SeriesStream for RangeCall<'_> {
             self.run.check()?;
             self.fill(&mut out.values)?;
             if out.has_values() {
+                self.note_non_counter(&labels, out);
                 out.labels = labels;
                 out.drop_name = drop_name || !self.kind.keeps_name();
                 return Ok(true);
@@ -261,6 +268,23 @@ impl SeriesStream for RangeCall<'_> {
 }
 
 impl RangeCall<'_> {
+    /// `rate` and `increase` of floats under a name that is not a counter's.
+    fn note_non_counter(&self, labels: &Labels, out: &StepSeries) {
+        const SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
+        if !matches!(self.kind, RangeKind::Rate | RangeKind::Increase) {
+            return;
+        }
+        let Some(name) = labels.metric_name().filter(|name| !name.is_empty()) else { return };
+        if SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
+            return;
+        }
+        let is_float = |value: &f64| !is_absent(*value) && !is_histogram_mark(*value);
+        if out.values.iter().any(is_float) {
+            let metric = name.to_owned();
+            self.run.note(Annotation::PossibleNonCounter { metric }, self.spans.1);
+        }
+    }
+
     fn param(&self, place: usize, step: usize) -> f64 {
         self.params.get(place).map_or(f64::NAN, |scalars| scalars.at(step))
     }
@@ -328,6 +352,7 @@ impl RangeCall<'_> {
             }
             RangeKind::Quantile => slide(at, range, all, out, |w| {
                 let q = self.param(0, w.step);
+                over_time::warn_of_quantile(self.run, q, self.spans.0);
                 if heavy(w) { over_time::quantile_of(q, w.values(), scratch) } else { ABSENT }
             }),
             RangeKind::Mad => slide(at, range, all, out, |w| {

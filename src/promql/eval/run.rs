@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::super::annotations::{Annotation, Annotations};
 use super::super::answer::{Options, QueryError};
 use super::super::source::{Samples, Selection, SeriesCursor, Source, SourceError};
+use super::super::span::Span;
 use super::grid::{Grid, StepSeries};
 use super::tally::Tally;
 use crate::model::Labels;
@@ -30,8 +32,7 @@ pub(in crate::promql) struct Run<'r> {
     held: Cell<u64>,
     peak: Cell<u64>,
     read: Cell<u64>,
-    warnings: RefCell<Vec<String>>,
-    infos: RefCell<Vec<String>>,
+    annotations: RefCell<Annotations>,
 }
 
 impl<'r> Run<'r> {
@@ -44,8 +45,7 @@ impl<'r> Run<'r> {
             held: Cell::new(0),
             peak: Cell::new(0),
             read: Cell::new(0),
-            warnings: RefCell::default(),
-            infos: RefCell::default(),
+            annotations: RefCell::default(),
         }
     }
 
@@ -81,12 +81,9 @@ impl<'r> Run<'r> {
         if total > self.options.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
     }
 
-    pub(in crate::promql) fn warn(&self, text: String) {
-        note(&self.warnings, text);
-    }
-
-    pub(in crate::promql) fn inform(&self, text: String) {
-        note(&self.infos, text);
+    /// Notes something about the result; `span` is where its cause stands.
+    pub(in crate::promql) fn note(&self, annotation: Annotation, span: Span) {
+        self.annotations.borrow_mut().add(annotation, span);
     }
 
     pub(super) fn samples(&self) -> (u64, u64) {
@@ -94,8 +91,8 @@ impl<'r> Run<'r> {
     }
 
     /// Warnings and infos so far.
-    pub(super) fn notes(&self) -> (Vec<String>, Vec<String>) {
-        (self.warnings.borrow().clone(), self.infos.borrow().clone())
+    pub(super) fn annotations(&self) -> Annotations {
+        self.annotations.borrow().clone()
     }
 
     pub(super) fn select(&'r self, selection: &Selection) -> Result<Cursor<'r>> {
@@ -109,16 +106,6 @@ impl<'r> Run<'r> {
             SourceError::Limit(text) => QueryError::Execution(text),
             SourceError::Storage(text) => QueryError::Storage(text),
         }
-    }
-}
-
-/// More kinds of notes than this are of no use to anyone.
-const NOTES_MAX: usize = 100;
-
-fn note(notes: &RefCell<Vec<String>>, text: String) {
-    let mut notes = notes.borrow_mut();
-    if notes.len() < NOTES_MAX && !notes.contains(&text) {
-        notes.push(text);
     }
 }
 

@@ -9,7 +9,7 @@ mod table;
 
 use super::ast::ValueType;
 
-pub(super) use dates::DatePart;
+pub(super) use dates::{DatePart, rfc3339};
 pub(super) use table::find;
 
 /// A function of the language.
