@@ -124,8 +124,7 @@ pub fn range(
 
 fn finish(run: &Run<'_>, value: Value) -> Answer {
     let (samples_read, samples_peak) = run.samples();
-    let samples_per_step = run.tally.finish();
-    let annotations = run.annotations();
+    let (annotations, samples_per_step) = (run.annotations(), run.tally.finish());
     Answer { value, annotations, samples_read, samples_peak, samples_per_step }
 }
 
