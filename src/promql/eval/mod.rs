@@ -9,6 +9,7 @@
 mod call;
 mod grid;
 mod merge;
+mod mixed;
 mod over_time;
 mod range_call;
 mod rate;

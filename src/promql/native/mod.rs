@@ -8,7 +8,7 @@ mod rate;
 pub(super) use elements::{Element, Outcome, operate};
 pub(super) use fold::Fold;
 pub(super) use quantile::{fraction, quantile};
-pub(super) use rate::{difference, last_difference};
+pub(super) use rate::{Point, difference, last_difference};
 
 use crate::model::{Histogram, kahan_add};
 
