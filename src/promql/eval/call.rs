@@ -62,8 +62,8 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
             histogram::quantile(run, number(0)?, series(1)?, grid, spans)?
         }
         Kind::HistogramFraction => {
-            let span = argument_span(arg(2)?);
-            histogram::fraction(run, number(0)?, number(1)?, series(2)?, grid, span)?
+            let spans = (argument_span(arg(0)?), argument_span(arg(2)?));
+            histogram::fraction(run, number(0)?, number(1)?, series(2)?, grid, spans)?
         }
         Kind::NativeHistogram(function) => map_histograms(series(0)?, function),
         Kind::LabelReplace => labels::replace(run, series(0)?, &call.args)?,
