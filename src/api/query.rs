@@ -25,7 +25,7 @@ impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         let kind = match &error {
             QueryError::BadData(_) => ErrorKind::BadData,
-            QueryError::Execution(_) | QueryError::TooManySamples => ErrorKind::Execution,
+            QueryError::Execution(_) | QueryError::TooManySamples(_) => ErrorKind::Execution,
             QueryError::Timeout => ErrorKind::Timeout,
             QueryError::Cancelled => ErrorKind::Canceled,
             QueryError::Storage(reason) => return ApiError::internal(reason),
@@ -212,7 +212,9 @@ async fn run_bounded(
     let mut working = tokio::task::spawn_blocking(move || {
         let _place = place;
         let reader = tsdb.reader().map_err(ApiError::internal);
-        let answer = reader.and_then(|reader| Ok(evaluate(&reader, &options)?));
+        let answer = reader.and_then(|reader| {
+            evaluate(&reader, &options).map_err(|error| error.located(&text).into())
+        });
         let took = began.elapsed();
         telemetry.queries_running.add(-1);
         telemetry.query_duration.observe(took - queued);

@@ -3,12 +3,13 @@
 use std::cell::{Cell, RefCell};
 
 use super::super::annotations::{Annotation, Annotations};
-use super::super::answer::{Options, QueryError};
+use super::super::answer::{Blame, Options, QueryError};
+use super::super::ast::{Expr, VectorSelector};
 use super::super::source::{Samples, Selection, SeriesCursor, Source, SourceError};
 use super::super::span::Span;
 use super::grid::{Grid, StepSeries};
 use super::tally::Tally;
-use crate::model::Labels;
+use crate::model::{Labels, STALE_NAN, is_stale_nan};
 
 pub(in crate::promql) type Result<T, E = QueryError> = std::result::Result<T, E>;
 
@@ -32,6 +33,8 @@ pub(in crate::promql) struct Run<'r> {
     held: Cell<u64>,
     peak: Cell<u64>,
     read: Cell<u64>,
+    /// How many samples each selector read, in the order in which they were opened.
+    selectors: RefCell<Vec<(&'r VectorSelector, u64)>>,
     annotations: RefCell<Annotations>,
 }
 
@@ -45,6 +48,7 @@ impl<'r> Run<'r> {
             held: Cell::new(0),
             peak: Cell::new(0),
             read: Cell::new(0),
+            selectors: RefCell::default(),
             annotations: RefCell::default(),
         }
     }
@@ -78,7 +82,25 @@ impl<'r> Run<'r> {
     fn admit_count(&self, count: u64) -> Result<()> {
         let total = self.held.get().saturating_add(count);
         self.peak.set(self.peak.get().max(total));
-        if total > self.options.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
+        if total > self.options.max_samples {
+            return Err(QueryError::TooManySamples(self.blame()));
+        }
+        Ok(())
+    }
+
+    /// The selector that read most so far; of equals the first.
+    fn blame(&self) -> Blame {
+        let selectors = self.selectors.borrow();
+        let most = selectors.iter().rev().max_by_key(|(_, samples)| *samples);
+        let most = most.filter(|(_, samples)| *samples > 0);
+        Blame {
+            selector: most.map(|(selector, samples)| {
+                (Expr::Vector((*selector).clone()).to_string(), *samples)
+            }),
+            span: most.map_or_else(Span::default, |(selector, _)| selector.span),
+            place: None,
+            allowed: self.options.max_samples,
+        }
     }
 
     /// Notes something about the result; `span` is where its cause stands.
@@ -95,9 +117,16 @@ impl<'r> Run<'r> {
         self.annotations.borrow().clone()
     }
 
-    pub(super) fn select(&'r self, selection: &Selection) -> Result<Cursor<'r>> {
+    /// Opens a selection for a selector.
+    pub(super) fn select(
+        &'r self,
+        selector: &'r VectorSelector,
+        selection: &Selection,
+    ) -> Result<Cursor<'r>> {
         let inner = self.source.select(selection).map_err(|e| self.source_error(e))?;
-        Ok(Cursor { run: self, inner })
+        let mut selectors = self.selectors.borrow_mut();
+        selectors.push((selector, 0));
+        Ok(Cursor { run: self, inner, selector: selectors.len() - 1 })
     }
 
     fn source_error(&self, error: SourceError) -> QueryError {
@@ -135,6 +164,8 @@ impl Drop for Held<'_> {
 pub(super) struct Cursor<'r> {
     run: &'r Run<'r>,
     inner: Box<dyn SeriesCursor + 'r>,
+    /// Its place among the selectors of the run.
+    selector: usize,
 }
 
 impl Cursor<'_> {
@@ -142,10 +173,25 @@ impl Cursor<'_> {
         self.run.check()?;
         let labels = self.inner.next(samples).map_err(|e| self.run.source_error(e))?;
         if labels.is_some() {
-            let count = samples.len() as u64;
-            self.run.admit_count(count)?;
+            end_stale_histograms(samples);
+            let histograms = samples.histograms.iter().flatten().map(|h| h.samples() as u64);
+            let count = samples.len() as u64 + histograms.sum::<u64>();
             self.run.read.set(self.run.read.get() + count);
+            if let Some((_, read)) = self.run.selectors.borrow_mut().get_mut(self.selector) {
+                *read += count;
+            }
+            self.run.admit_count(count)?;
         }
         Ok(labels)
+    }
+}
+
+/// A histogram whose sum is the staleness marker ends its series like a number that is.
+fn end_stale_histograms(samples: &mut Samples) {
+    for (value, histogram) in samples.values.iter_mut().zip(&mut samples.histograms) {
+        if histogram.as_ref().is_some_and(|histogram| is_stale_nan(histogram.sum)) {
+            *value = f64::from_bits(STALE_NAN);
+            *histogram = None;
+        }
     }
 }

@@ -59,7 +59,7 @@ struct Latest<'r> {
 /// The series of an instant selector; with `times` the seconds of the samples, for `timestamp`.
 pub(super) fn open<'r>(
     run: &'r Run<'r>,
-    selector: &VectorSelector,
+    selector: &'r VectorSelector,
     grid: Grid,
     function: Option<&'static str>,
     times: bool,
@@ -68,7 +68,8 @@ pub(super) fn open<'r>(
     let fixed = fixed_time(run, selector.at);
     let reference = Reference { grid, fixed, offset: selector.offset_ms };
     let lookback_ms = run.options.lookback_ms;
-    let cursor = run.select(&selection(selector, &reference, lookback_ms, 0, function))?;
+    let cursor =
+        run.select(selector, &selection(selector, &reference, lookback_ms, 0, function))?;
     Ok(Box::new(Latest {
         run,
         counting: run.tally.counting(),
@@ -83,7 +84,7 @@ pub(super) fn open<'r>(
 impl SeriesStream for Latest<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         while let Some(labels) = self.cursor.next(&mut self.samples)? {
-            if self.fill(&mut out.values) {
+            if self.fill(out) {
                 self.run.tally.column(self.counting, &out.values);
                 out.labels = labels;
                 out.drop_name = self.times;
@@ -96,8 +97,11 @@ impl SeriesStream for Latest<'_> {
 
 impl Latest<'_> {
     /// Fills one value per step and says whether there is any.
-    fn fill(&self, out: &mut Vec<f64>) -> bool {
+    fn fill(&self, series: &mut StepSeries) -> bool {
         let (times, values) = (&self.samples.times, &self.samples.values);
+        let any_histogram = !self.samples.histograms.is_empty() && !self.times;
+        let out = &mut series.values;
+        series.histograms.clear();
         let steps = self.reference.grid.len;
         out.clear();
         out.reserve(steps);
@@ -112,6 +116,10 @@ impl Latest<'_> {
             let value = match seen.checked_sub(1) {
                 Some(last) if times[last] > now.saturating_sub(self.lookback_ms) => {
                     let value = values[last];
+                    if any_histogram {
+                        series.histograms.resize(step, None);
+                        series.histograms.push(self.samples.histogram(last).cloned());
+                    }
                     if self.times && !is_absent(value) {
                         times[last] as f64 / 1000.0
                     } else {
@@ -122,6 +130,9 @@ impl Latest<'_> {
             };
             any |= !is_absent(value);
             out.push(value);
+        }
+        if any_histogram {
+            series.histograms.resize(steps, None);
         }
         any
     }
