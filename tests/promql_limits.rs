@@ -53,8 +53,8 @@ fn the_selector_that_read_most_is_to_blame_for_too_many_samples() {
     let error = range(&memory, query, &options).expect_err("20 groups of 100 steps");
     let text = error.located(query).to_string();
     // The selector stands on the second line, after `  on () sum by (n) (sum_over_time(`.
-    assert!(text.contains("most of them by m{n!=\"x\"} (2:34), which read "), "{text}");
-    assert!(text.contains("while 1000 may be held at once"), "{text}");
+    assert!(text.contains("most of them by m{n!=\"x\"} (2:35), which had read "), "{text}");
+    assert!(text.contains("when the 1000 that may be held at once were exceeded"), "{text}");
     assert!(text.ends_with("or raise query.max_samples"), "{text}");
 }
 

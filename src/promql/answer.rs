@@ -125,8 +125,8 @@ impl std::fmt::Display for Blame {
         }
         write!(
             f,
-            ", which read {samples} while {} may be held at once; select fewer series or a \
-             shorter time, aggregate, or raise query.max_samples",
+            ", which had read {samples} when the {} that may be held at once were exceeded; select \
+             fewer series or a shorter time, aggregate, or raise query.max_samples",
             self.allowed
         )
     }

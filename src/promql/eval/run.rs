@@ -123,7 +123,10 @@ impl<'r> Run<'r> {
         selector: &'r VectorSelector,
         selection: &Selection,
     ) -> Result<Cursor<'r>> {
-        let inner = self.source.select(selection).map_err(|e| self.source_error(e))?;
+        let inner = self
+            .source
+            .select_until(selection, &self.options.stop)
+            .map_err(|e| self.source_error(e))?;
         let mut selectors = self.selectors.borrow_mut();
         selectors.push((selector, 0));
         Ok(Cursor { run: self, inner, selector: selectors.len() - 1 })
