@@ -16,6 +16,10 @@ fn name() -> impl Strategy<Value = String> {
         Just("by".to_owned()),
         Just("job:m:rate5m".to_owned()),
         Just("offset".to_owned()),
+        Just("fill_left".to_owned()),
+        Just("anchored".to_owned()),
+        Just("step".to_owned()),
+        Just("max_of".to_owned()),
     ]
 }
 
@@ -28,6 +32,30 @@ fn duration() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A duration in brackets: positive at every step and range, calculated or not.
+fn width() -> BoxedStrategy<String> {
+    let leaf = prop_oneof![
+        3 => duration(),
+        1 => Just("step()".to_owned()),
+        1 => Just("range()".to_owned()),
+    ];
+    let inner = leaf.prop_recursive(3, 8, 2, |inner| {
+        let op = prop_oneof![Just("+"), Just("*"), Just("^"), Just("-"), Just("/"), Just("%")];
+        let pick = prop_oneof![Just("max_of"), Just("min_of")];
+        prop_oneof![
+            (inner.clone(), op, inner.clone()).prop_map(|(a, o, b)| format!("{a}{o}{b}")),
+            (pick, inner.clone(), inner.clone()).prop_map(|(p, a, b)| format!("{p}({a}, {b})")),
+            inner.clone().prop_map(|a| format!("({a})")),
+            inner.prop_map(|a| format!("-({a})")),
+        ]
+    });
+    prop_oneof![
+        3 => duration(),
+        1 => inner.prop_map(|d| format!("max_of({d}, 1s) % 1000")),
+    ]
+    .boxed()
+}
+
 fn times() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => Just(String::new()),
@@ -36,6 +64,9 @@ fn times() -> impl Strategy<Value = String> {
         1 => Just(" @ start()".to_owned()),
         1 => Just(" @ 90.5 offset 1m".to_owned()),
         1 => Just(" offset 7s @ end()".to_owned()),
+        1 => Just(" offset step()".to_owned()),
+        1 => width().prop_map(|d| format!(" offset -({d})")),
+        1 => width().prop_map(|d| format!(" offset min_of({d}, 1m) @ 100")),
     ]
 }
 
@@ -63,8 +94,10 @@ fn number() -> impl Strategy<Value = String> {
 /// A range vector over a vector.
 fn matrix(vector: impl Strategy<Value = String> + 'static) -> BoxedStrategy<String> {
     prop_oneof![
-        (selector(), duration(), times()).prop_map(|(s, d, t)| format!("{s}[{d}]{t}")),
-        (vector, duration(), times()).prop_map(|(v, d, t)| format!("({v})[{d}:10s]{t}")),
+        8 => (selector(), width(), times()).prop_map(|(s, d, t)| format!("{s}[{d}]{t}")),
+        8 => (vector, width(), times()).prop_map(|(v, d, t)| format!("({v})[{d}:10s]{t}")),
+        1 => (selector(), width(), times()).prop_map(|(s, d, t)| format!("{s}[{d}] anchored{t}")),
+        1 => (selector(), width(), times()).prop_map(|(s, d, t)| format!("{s}[{d}]{t} smoothed")),
     ]
     .boxed()
 }
@@ -117,6 +150,10 @@ fn vector() -> BoxedStrategy<String> {
             Just("- ignoring (a)"),
             Just("/ on (a) group_left (le)"),
             Just("* on () group_right ()"),
+            Just("+ fill (-1.5)"),
+            Just("/ on (a) group_left fill_right (1e9) fill_left (2m)"),
+            Just(">/"),
+            Just("</ on (step)"),
             Just("> bool"),
             Just("<= on (a)"),
             Just("and"),
@@ -196,6 +233,15 @@ proptest! {
     }
 
     #[test]
+    fn what_is_prettified_reads_back_as_the_same_expression(text in vector()) {
+        let expr = promql::parse(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let pretty = promql::prettify(&expr);
+        let again = promql::parse(&pretty).unwrap_or_else(|e| panic!("{pretty}: {e}"));
+        prop_assert_eq!(&expr, &again);
+        prop_assert_eq!(&pretty, &promql::prettify(&again));
+    }
+
+    #[test]
     fn no_text_makes_the_parser_panic(text in "\\PC{0,40}") {
         let _ = promql::parse(&text);
         let _ = promql::parse_selector(&text);
@@ -208,6 +254,8 @@ proptest! {
             Just("}"), Just(","), Just("m"), Just("5m"), Just("1"), Just("\"x\""), Just("="),
             Just("=~"), Just("+"), Just("-"), Just("^"), Just("offset"), Just("@"), Just("start"),
             Just(":"), Just("on"), Just("group_left"), Just("bool"), Just("and"), Just("rate"),
+            Just("fill"), Just("fill_left"), Just("anchored"), Just("smoothed"), Just("step"),
+            Just("range"), Just("max_of"), Just("*"), Just("</"), Just("()"), Just("[5m"),
             Just("#"), Just("\n"), Just("'"), Just("\\"),
         ], 0..24)
     ) {
@@ -222,8 +270,10 @@ proptest! {
     /// over all steps is only a faster way.
     #[test]
     fn every_step_of_a_range_is_an_instant(text in vector()) {
-        // Without `@ start()` and `@ end()`, which mean the whole query's.
-        prop_assume!(!text.contains("start()") && !text.contains("end()"));
+        // Without what means the whole query's times.
+        for word in ["start()", "end()", "step()", "range()"] {
+            prop_assume!(!text.contains(word));
+        }
         // `sort` orders instants alone, and the order decides which of equals `bottomk` takes and
         // the last bits of sums.
         prop_assume!(!text.get(1..).is_some_and(|inner| inner.contains("sort(")));

@@ -24,7 +24,8 @@ type Answered = Result<Response<Body>, ApiError>;
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         let kind = match &error {
-            QueryError::BadData(_) => ErrorKind::BadData,
+            // The query was understood and refused before its evaluation.
+            QueryError::BadData(reason) => return ApiError::parameter("query", reason),
             QueryError::Execution(_) | QueryError::TooManySamples => ErrorKind::Execution,
             QueryError::Timeout => ErrorKind::Timeout,
             QueryError::Cancelled => ErrorKind::Canceled,
