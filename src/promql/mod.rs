@@ -8,6 +8,7 @@ mod annotations;
 mod answer;
 mod ast;
 mod binary;
+mod duration;
 mod eval;
 mod functions;
 mod histogram;
@@ -26,7 +27,7 @@ mod unquote;
 pub use annotations::Annotations;
 pub use answer::{Answer, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
 pub use ast::{
-    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Matching,
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, DurationExpr, Expr, Matching,
     MatrixSelector, NumberLiteral, Paren, StringLiteral, Subquery, Unary, ValueType,
     VectorSelector,
 };

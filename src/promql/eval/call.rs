@@ -72,9 +72,18 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
         Kind::SortDesc => sort::by_value(run, series(0)?, grid, true)?,
         Kind::SortByLabel => sort::by_label(run, series(0)?, &call.args, grid, false)?,
         Kind::SortByLabelDesc => sort::by_label(run, series(0)?, &call.args, grid, true)?,
-        Kind::Time | Kind::Pi | Kind::Scalar => {
-            constant_stream(run, scalar_call(run, call, grid)?, grid)
+        Kind::HistogramQuantiles | Kind::Info => {
+            return Err(QueryError::Execution(format!("function {name} is not evaluated yet")));
         }
+        Kind::Time
+        | Kind::Pi
+        | Kind::Scalar
+        | Kind::Start
+        | Kind::End
+        | Kind::Step
+        | Kind::QueryRange
+        | Kind::MinOf
+        | Kind::MaxOf => constant_stream(run, scalar_call(run, call, grid)?, grid),
     })
 }
 

@@ -25,6 +25,7 @@ use crate::model::{Sample, Timestamp};
 
 use super::answer::{Answer, MatrixSeries, Options, QueryError, Value, VectorSample};
 use super::ast::{AggregateOp, Expr, ValueType};
+use super::duration;
 use super::functions::Kind;
 use super::source::{Samples, Source};
 
@@ -46,6 +47,8 @@ pub fn instant(
     at: Timestamp,
     options: &Options,
 ) -> Result<Answer> {
+    let resolved = duration::resolve(expr, 0, 0)?;
+    let expr = resolved.as_ref();
     let run = Run::new(source, options, (at.millis(), at.millis()));
     let grid = run.begin(Grid::instant(at.millis()))?;
     let value = match expr.value_type() {
@@ -89,6 +92,8 @@ pub fn range(
     let Some(grid) = Grid::new(start.millis(), end.millis(), step_ms) else {
         return Err(QueryError::BadData("end timestamp must not be before start time".to_owned()));
     };
+    let resolved = duration::resolve(expr, step_ms, end.millis().saturating_sub(start.millis()))?;
+    let expr = resolved.as_ref();
     let run = Run::new(source, options, (start.millis(), end.millis()));
     let grid = run.begin(grid)?;
     let stream = match kind {

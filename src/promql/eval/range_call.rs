@@ -11,7 +11,7 @@ use super::grid::{ABSENT, Grid, Reference, Scalars, StepSeries, is_absent};
 use super::merge::{Replay, collect, merge_by_labels};
 use super::run::{Cursor, Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
-use super::selector::{fixed_time, selection};
+use super::selector::{fixed_time, refuse_ends, selection};
 use super::tally::{Counting, Tally};
 use super::vector::vector;
 use super::{over_time, rate, regression};
@@ -63,6 +63,7 @@ impl<'r> RangeInput<'r> {
         function: Option<&'static str>,
     ) -> Result<Self> {
         let selector = &matrix.selector;
+        refuse_ends(selector)?;
         let fixed = fixed_time(run, selector.at);
         let reference = Reference { grid, fixed, offset: selector.offset_ms };
         let range_ms = matrix.range_ms;

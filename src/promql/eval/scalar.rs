@@ -1,5 +1,6 @@
 //! Expressions that give one number per step.
 
+use super::super::answer::QueryError;
 use super::super::ast::{Expr, ValueType};
 use super::super::binary::scalar_operation;
 use super::super::functions::Kind;
@@ -34,6 +35,13 @@ pub(in crate::promql) fn scalars<'r>(
         }
         Expr::Call(call) => match (call.function.kind, call.args.first()) {
             (Kind::Pi, _) => Ok(Scalars::Constant(std::f64::consts::PI)),
+            (
+                Kind::Start | Kind::End | Kind::Step | Kind::QueryRange | Kind::MinOf | Kind::MaxOf,
+                _,
+            ) => {
+                let name = call.function.name;
+                Err(QueryError::Execution(format!("function {name} is not evaluated yet")))
+            }
             (Kind::Scalar, Some(arg)) => only_value(run, arg, grid),
             // Kind::Time; the type check lets no other call through.
             _ => {

@@ -1,5 +1,6 @@
 //! Instant selectors: at each step the latest sample within the lookback.
 
+use super::super::answer::QueryError;
 use super::super::ast::{At, VectorSelector};
 use super::super::source::{Hints, Samples, Selection};
 use super::grid::{ABSENT, Grid, Reference, StepSeries, is_absent};
@@ -34,6 +35,16 @@ pub(super) fn selection(
     }
 }
 
+/// `anchored` and `smoothed` are read but not evaluated.
+pub(super) fn refuse_ends(selector: &VectorSelector) -> Result<()> {
+    let word = match (selector.anchored, selector.smoothed) {
+        (false, false) => return Ok(()),
+        (true, _) => "anchored",
+        (false, true) => "smoothed",
+    };
+    Err(QueryError::Execution(format!("modifier {word} is not evaluated yet")))
+}
+
 struct Latest<'r> {
     run: &'r Run<'r>,
     counting: Counting,
@@ -53,6 +64,7 @@ pub(super) fn open<'r>(
     function: Option<&'static str>,
     times: bool,
 ) -> Result<Stream<'r>> {
+    refuse_ends(selector)?;
     let fixed = fixed_time(run, selector.at);
     let reference = Reference { grid, fixed, offset: selector.offset_ms };
     let lookback_ms = run.options.lookback_ms;
