@@ -30,19 +30,17 @@ pub(super) fn open<'r>(
     let param = |run: &'r Run<'r>| -> Result<Scalars> {
         aggregate.param.as_ref().map_or(Ok(Scalars::Constant(f64::NAN)), |p| scalars(run, p, grid))
     };
+    let span = aggregate.param.as_ref().map_or(aggregate.span, argument_span);
     match op {
         AggregateOp::CountValues => {
             let label = aggregate.param.as_ref().map_or("", string_value);
             count_values::open(run, input, aggregate, label, grid)
         }
-        AggregateOp::Quantile => {
-            let span = aggregate.param.as_ref().map_or(aggregate.span, argument_span);
-            quantile::open(run, input, signature, param(run)?, grid, span)
-        }
+        AggregateOp::Quantile => quantile::open(run, input, signature, param(run)?, grid, span),
         AggregateOp::Topk
         | AggregateOp::Bottomk
         | AggregateOp::Limitk
-        | AggregateOp::LimitRatio => pick::open(run, input, signature, op, param(run)?, grid),
+        | AggregateOp::LimitRatio => pick::open(run, input, signature, op, param(run)?, grid, span),
         _ => fold::open(run, input, signature, op, grid),
     }
 }

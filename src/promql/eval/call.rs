@@ -143,7 +143,7 @@ impl SeriesStream for Clamp<'_> {
 }
 
 /// Go's `math.Max`: NaN wins over everything but +Inf.
-fn go_max(a: f64, b: f64) -> f64 {
+pub(in crate::promql) fn go_max(a: f64, b: f64) -> f64 {
     if a == f64::INFINITY || b == f64::INFINITY {
         f64::INFINITY
     } else if a.is_nan() || b.is_nan() {

@@ -16,6 +16,7 @@ mod regression;
 mod run;
 mod scalar;
 mod selector;
+mod settle;
 mod tally;
 mod vector;
 
@@ -30,12 +31,13 @@ use super::functions::Kind;
 use super::source::{Samples, Source};
 
 pub(super) use crate::model::kahan_add;
-pub(super) use call::argument_span;
+pub(super) use call::{argument_span, go_max};
 pub(super) use grid::{ABSENT, Grid, Scalars, StepSeries, is_absent};
 pub(super) use merge::{Collected, Replay, collect, merge_by_labels};
 pub(super) use over_time::{quantile, warn_of_quantile};
 pub(super) use run::{Held, Result, Run, SeriesStream, Stream};
 pub(super) use scalar::scalars;
+pub(super) use settle::is_metadata;
 pub(super) use vector::{constant_stream, vector};
 
 /// Evaluates an expression at one time.
@@ -101,7 +103,7 @@ pub fn range(
         _ => vector(&run, expr, grid, None)?,
     };
     let collected = collect(&run, stream)?;
-    let merged = merge_by_labels(drop_names(collected.series))?;
+    let merged = merge_by_labels(collected.series)?;
     let mut matrix: Vec<MatrixSeries> = merged
         .into_iter()
         .map(|series| {
@@ -135,7 +137,7 @@ fn instant_vector<'r>(
     at: Timestamp,
 ) -> Result<Vec<VectorSample>> {
     let collected = collect(run, vector(run, expr, grid, None)?)?;
-    let mut series = merge_by_labels(drop_names(collected.series))?;
+    let mut series = merge_by_labels(collected.series)?;
     if !keeps_order(expr) {
         series.sort_by(|a, b| a.labels.cmp(&b.labels));
     }
@@ -150,18 +152,6 @@ fn instant_vector<'r>(
             })
         })
         .collect())
-}
-
-fn drop_names(series: Vec<StepSeries>) -> Vec<StepSeries> {
-    series
-        .into_iter()
-        .map(|mut series| {
-            if std::mem::take(&mut series.drop_name) {
-                series.labels = series.labels.without_name();
-            }
-            series
-        })
-        .collect()
 }
 
 /// Whether the order of an instant vector was asked for.
