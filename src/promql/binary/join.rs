@@ -9,8 +9,8 @@ use super::super::eval::{
     ABSENT, Collected, Grid, Held, Result, Run, SeriesStream, StepSeries, Stream, collect,
     is_absent, is_metadata,
 };
+use super::super::print::braced;
 use super::super::signature::{Signature, Steps};
-use super::super::token::quote;
 use super::arithmetic;
 use crate::model::{Labels, LabelsBuilder};
 
@@ -345,11 +345,4 @@ fn result_labels(many: &Labels, one: &Labels, op: BinaryOp, matching: &Matching)
         builder.set(name, one.get(name).unwrap_or(""));
     }
     builder.build().map_err(|error| QueryError::Execution(error.to_string()))
-}
-
-/// Labels as Go prints them, the name inside the braces.
-fn braced(labels: &Labels) -> String {
-    let pairs: Vec<String> =
-        labels.iter().map(|(name, value)| format!("{name}={}", quote(value))).collect();
-    format!("{{{}}}", pairs.join(", "))
 }

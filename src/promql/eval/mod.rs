@@ -7,7 +7,9 @@
 //! grid of one step.
 
 mod call;
+mod extended;
 mod grid;
+mod info_source;
 mod merge;
 mod over_time;
 mod range_call;
@@ -33,6 +35,7 @@ use super::source::{Samples, Source};
 pub(super) use crate::model::kahan_add;
 pub(super) use call::{argument_span, go_max};
 pub(super) use grid::{ABSENT, Grid, Scalars, StepSeries, is_absent};
+pub(super) use info_source::{InfoSeries, info_series};
 pub(super) use merge::{Collected, Replay, collect, merge_by_labels};
 pub(super) use over_time::{quantile, warn_of_quantile};
 pub(super) use run::{Held, Result, Run, SeriesStream, Stream};
@@ -51,7 +54,7 @@ pub fn instant(
 ) -> Result<Answer> {
     let resolved = duration::resolve(expr, 0, 0)?;
     let expr = resolved.as_ref();
-    let run = Run::new(source, options, (at.millis(), at.millis()));
+    let run = Run::new(source, options, (at.millis(), at.millis()), 0);
     let grid = run.begin(Grid::instant(at.millis()))?;
     let value = match expr.value_type() {
         ValueType::Scalar => {
@@ -96,7 +99,7 @@ pub fn range(
     };
     let resolved = duration::resolve(expr, step_ms, end.millis().saturating_sub(start.millis()))?;
     let expr = resolved.as_ref();
-    let run = Run::new(source, options, (start.millis(), end.millis()));
+    let run = Run::new(source, options, (start.millis(), end.millis()), step_ms);
     let grid = run.begin(grid)?;
     let stream = match kind {
         ValueType::Scalar => constant_stream(&run, scalars(&run, expr, grid)?, grid),

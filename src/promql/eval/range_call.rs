@@ -7,21 +7,24 @@ use super::super::functions::RangeKind;
 use super::super::source::Samples;
 use super::super::span::Span;
 use super::call::argument_span;
+use super::extended::{self, Ends};
 use super::grid::{ABSENT, Grid, Reference, Scalars, StepSeries, is_absent};
 use super::merge::{Replay, collect, merge_by_labels};
 use super::run::{Cursor, Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
-use super::selector::{fixed_time, refuse_ends, selection};
+use super::selector::{fixed_time, selection};
 use super::tally::{Counting, Tally};
 use super::vector::vector;
 use super::{over_time, rate, regression};
-use crate::model::{Labels, is_histogram_mark, is_stale_nan};
+use crate::model::{Labels, Timestamp, is_histogram_mark, is_stale_nan};
 
 /// Series with the samples that all windows of a grid need, staleness markers removed.
 pub(super) struct RangeInput<'r> {
     kind: Input<'r>,
     pub reference: Reference,
     pub range_ms: i64,
+    /// What is done at the ends, and how far to reach for it.
+    ends: (Ends, i64),
     tally: &'r Tally,
     counting: Counting,
 }
@@ -53,7 +56,8 @@ impl<'r> RangeInput<'r> {
 
     fn new(run: &'r Run<'r>, kind: Input<'r>, reference: Reference, range_ms: i64) -> Self {
         let counting = run.tally.counting();
-        RangeInput { kind, reference, range_ms, tally: &run.tally, counting }
+        let ends = (Ends::Plain, run.options.lookback_ms);
+        RangeInput { kind, reference, range_ms, ends, tally: &run.tally, counting }
     }
 
     fn store(
@@ -63,13 +67,19 @@ impl<'r> RangeInput<'r> {
         function: Option<&'static str>,
     ) -> Result<Self> {
         let selector = &matrix.selector;
-        refuse_ends(selector)?;
         let fixed = fixed_time(run, selector.at);
         let reference = Reference { grid, fixed, offset: selector.offset_ms };
         let range_ms = matrix.range_ms;
-        let wanted = selection(selector, &reference, range_ms, range_ms, function);
+        let ends = Ends::of(selector);
+        function.map_or(Ok(()), |name| ends.check(name))?;
+        let lookback_ms = run.options.lookback_ms;
+        let (before, after) = ends.margins(lookback_ms);
+        let width = range_ms.saturating_add(before);
+        let mut wanted = selection(selector, &reference, width, range_ms, function);
+        wanted.end = Timestamp::from_millis(wanted.end.millis().saturating_add(after));
         let kind = Input::Store(run.select(&wanted)?);
-        Ok(Self::new(run, kind, reference, range_ms))
+        let input = Self::new(run, kind, reference, range_ms);
+        Ok(RangeInput { ends: (ends, lookback_ms), ..input })
     }
 
     fn subquery(run: &'r Run<'r>, subquery: &'r Subquery, grid: Grid) -> Result<Self> {
@@ -132,7 +142,8 @@ impl<'r> RangeInput<'r> {
     }
 }
 
-fn remove_stale(samples: &mut Samples) {
+/// Takes the staleness markers out.
+pub(super) fn remove_stale(samples: &mut Samples) {
     if !samples.values.iter().any(|v| is_stale_nan(*v)) {
         return;
     }
@@ -306,6 +317,9 @@ impl RangeCall<'_> {
         scratch: &mut Vec<f64>,
     ) -> Result<()> {
         let (at, range, all) = (&self.input.reference, self.input.range_ms, &self.samples);
+        if self.input.ends.0 != Ends::Plain {
+            return extended::fill(self.kind, at, range, self.input.ends, all, out);
+        }
         let seconds = range as f64 / 1000.0;
         // A long window under many steps is where time goes: ask to stop in between.
         let mut work = 0_usize;
@@ -422,6 +436,14 @@ pub(super) fn raw_matrix<'r>(
             continue;
         }
         held.grow(samples.len())?;
+        let (ends, lookback_ms) = input.ends;
+        if ends != Ends::Plain {
+            let (at, range) = (&input.reference, input.range_ms);
+            samples = extended::samples_with_ends(at, range, ends, lookback_ms, &samples)?;
+            if samples.is_empty() {
+                continue;
+            }
+        }
         let labels = if drop_name { labels.without_name() } else { labels };
         matrix.push(MatrixSeries { labels, samples: std::mem::take(&mut samples) });
     }

@@ -70,7 +70,7 @@ fn natural(a: &str, b: &str) -> Ordering {
         let is_number = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
         let order = if is_number(part_a) && is_number(part_b) {
             let (x, y) = (part_a.trim_start_matches('0'), part_b.trim_start_matches('0'));
-            x.len().cmp(&y.len()).then_with(|| x.cmp(y)).then_with(|| part_a.cmp(part_b))
+            x.len().cmp(&y.len()).then_with(|| x.cmp(y))
         } else {
             part_a.cmp(part_b)
         };
