@@ -6,14 +6,14 @@ use xxhash_rust::xxh64::xxh64;
 
 use super::super::annotations::Annotation;
 use super::super::answer::QueryError;
-use super::super::ast::AggregateOp;
+use super::super::ast::{Aggregate, AggregateOp};
 use super::super::eval::{
     ABSENT, Grid, Replay, Result, Run, Scalars, StepSeries, Stream, go_max, is_absent,
 };
 use super::super::print::format_short;
 use super::super::signature::Signature;
 use super::super::span::Span;
-use super::Groups;
+use super::{Groups, numbers_of};
 use crate::model::Labels;
 
 /// A value that may be among the best.
@@ -118,13 +118,17 @@ pub(super) fn open<'r>(
     run: &'r Run<'r>,
     mut input: Stream<'r>,
     signature: Signature,
-    op: AggregateOp,
+    aggregate: &Aggregate,
     param: Scalars,
     grid: Grid,
     span: Span,
 ) -> Result<Stream<'r>> {
+    let op = aggregate.op;
     if op == AggregateOp::LimitRatio {
         return ratio(run, input, param, grid, span);
+    }
+    if matches!(op, AggregateOp::Topk | AggregateOp::Bottomk) {
+        input = numbers_of(run, input, op.as_str(), aggregate.span);
     }
     let limits = limits(&param, grid)?;
     let order = match op {
@@ -155,7 +159,7 @@ pub(super) fn open<'r>(
             entered += usize::from(heap.offer(candidate, *limit, order));
         }
         if entered > 0 {
-            held.grow(series.values.len())?;
+            held.grow(series.samples())?;
             heads.push(std::mem::take(&mut series));
         }
     }
@@ -190,8 +194,9 @@ fn chosen(best: Vec<Vec<Best>>, heads: Vec<StepSeries>, order_by: Order) -> Vec<
             Some(StepSeries {
                 labels: head.labels.clone(),
                 drop_name: head.drop_name,
+                // They count where the value says so.
+                histograms: head.histograms.clone(),
                 values,
-                histograms: Vec::new(),
             })
         })
         .collect()
@@ -254,7 +259,7 @@ fn ratio<'r>(
             }
         }
         if series.has_values() {
-            held.grow(series.values.len())?;
+            held.grow(series.samples())?;
             kept.push(std::mem::take(&mut series));
         }
     }

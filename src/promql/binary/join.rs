@@ -11,7 +11,8 @@ use super::super::eval::{
 };
 use super::super::print::braced;
 use super::super::signature::{Signature, Steps};
-use super::arithmetic;
+use super::super::span::Span;
+use super::{arithmetic, element, is_trimming, push, with_histograms};
 use crate::model::{Labels, LabelsBuilder};
 
 /// By which labels the sides of an operator match.
@@ -51,6 +52,9 @@ struct Conflict {
 
 /// What an operator does to a pair of series.
 struct Rules<'r> {
+    run: &'r Run<'r>,
+    /// Where the operation stands.
+    span: Span,
     op: BinaryOp,
     returns_bool: bool,
     matching: &'r Matching,
@@ -101,7 +105,14 @@ pub(super) fn open<'r>(
     let Collected { series, held } = collect(run, one)?;
     let mut join = Join {
         many,
-        rules: Rules { op: binary.op, returns_bool: binary.return_bool, matching, grid },
+        rules: Rules {
+            run,
+            span: binary.lhs.span().to(binary.rhs.span()),
+            op: binary.op,
+            returns_bool: binary.return_bool,
+            matching,
+            grid,
+        },
         signature: signature_of(binary),
         places: HashMap::with_capacity(series.len()),
         entries: Vec::with_capacity(series.len()),
@@ -258,7 +269,9 @@ impl Rules<'_> {
             by_labels = Some(of_labels);
         }
         out.values.clear();
+        out.histograms.clear();
         out.values.reserve(self.grid.len);
+        let any_histogram = !many.histograms.is_empty() || !one.histograms.is_empty();
         for (step, (m, o)) in many.values.iter().zip(&one.values).enumerate() {
             if is_absent(*m) || is_absent(*o) {
                 out.values.push(ABSENT);
@@ -278,6 +291,15 @@ impl Rules<'_> {
                 ));
             }
             let (a, b) = if swapped { (*o, *m) } else { (*m, *o) };
+            if any_histogram || is_trimming(self.op) {
+                let (left, right) = if swapped { (one, many) } else { (many, one) };
+                let (left, right) = (element(left, step, a), element(right, step, b));
+                let note = |annotation| self.run.note(annotation, self.span);
+                if let Some(found) = with_histograms(self.op, left, right, note) {
+                    push(out, found, left, self.returns_bool);
+                    continue;
+                }
+            }
             out.values.push(if !is_filter {
                 arithmetic::apply(self.op, a, b)
             } else if arithmetic::compares(self.op, a, b) {
@@ -324,7 +346,7 @@ impl SeriesStream for Join<'_> {
 
 /// Whether what comes out is still the metric that went in (`changesMetricSchema`).
 fn keeps_name(op: BinaryOp) -> bool {
-    op.is_comparison() || matches!(op, BinaryOp::TrimUpper | BinaryOp::TrimLower)
+    op.is_comparison() || is_trimming(op)
 }
 
 /// The labels of a result (`resultMetric`): those of the "many" side, between one and one only

@@ -11,6 +11,7 @@ mod extended;
 mod grid;
 mod info_source;
 mod merge;
+mod mixed;
 mod over_time;
 mod range_call;
 mod rate;
@@ -41,7 +42,7 @@ pub(super) use over_time::{quantile, warn_of_quantile};
 pub(super) use run::{Held, Result, Run, SeriesStream, Stream};
 pub(super) use scalar::scalars;
 pub(super) use settle::is_metadata;
-pub(super) use vector::{constant_stream, vector};
+pub(super) use vector::{constant_stream, only_numbers, vector};
 
 /// Evaluates an expression at one time.
 ///
