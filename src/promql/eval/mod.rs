@@ -14,6 +14,7 @@ mod merge;
 mod mixed;
 mod over_time;
 mod range_call;
+mod range_input;
 mod rate;
 mod regression;
 mod run;
