@@ -29,6 +29,8 @@ pub(in crate::promql) struct Run<'r> {
     pub options: &'r Options,
     /// The first and the last step of the whole query, for `@ start()` and `@ end()`.
     pub bounds: (i64, i64),
+    /// The step of the whole query in milliseconds, 0 for an instant.
+    pub step_ms: i64,
     pub(super) tally: Tally,
     held: Cell<u64>,
     peak: Cell<u64>,
@@ -39,11 +41,17 @@ pub(in crate::promql) struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    pub(super) fn new(source: &'r dyn Source, options: &'r Options, bounds: (i64, i64)) -> Self {
+    pub(super) fn new(
+        source: &'r dyn Source,
+        options: &'r Options,
+        bounds: (i64, i64),
+        step_ms: i64,
+    ) -> Self {
         Run {
             source,
             options,
             bounds,
+            step_ms,
             tally: Tally::off(),
             held: Cell::new(0),
             peak: Cell::new(0),
@@ -117,10 +125,10 @@ impl<'r> Run<'r> {
         self.annotations.borrow().clone()
     }
 
-    /// Opens a selection for a selector.
+    /// Opens a selection for a selector; `info` reads more than what is written in the query.
     pub(super) fn select(
         &'r self,
-        selector: &'r VectorSelector,
+        selector: Option<&'r VectorSelector>,
         selection: &Selection,
     ) -> Result<Cursor<'r>> {
         let inner = self
@@ -128,8 +136,11 @@ impl<'r> Run<'r> {
             .select_until(selection, &self.options.stop)
             .map_err(|e| self.source_error(e))?;
         let mut selectors = self.selectors.borrow_mut();
-        selectors.push((selector, 0));
-        Ok(Cursor { run: self, inner, selector: selectors.len() - 1 })
+        let number = selector.map(|selector| {
+            selectors.push((selector, 0));
+            selectors.len() - 1
+        });
+        Ok(Cursor { run: self, inner, selector: number })
     }
 
     fn source_error(&self, error: SourceError) -> QueryError {
@@ -168,7 +179,7 @@ pub(super) struct Cursor<'r> {
     run: &'r Run<'r>,
     inner: Box<dyn SeriesCursor + 'r>,
     /// Its place among the selectors of the run.
-    selector: usize,
+    selector: Option<usize>,
 }
 
 impl Cursor<'_> {
@@ -180,9 +191,11 @@ impl Cursor<'_> {
             let histograms = samples.histograms.iter().flatten().map(|h| h.samples() as u64);
             let count = samples.len() as u64 + histograms.sum::<u64>();
             self.run.read.set(self.run.read.get() + count);
-            if let Some((_, read)) = self.run.selectors.borrow_mut().get_mut(self.selector) {
+            let mut selectors = self.run.selectors.borrow_mut();
+            if let Some((_, read)) = self.selector.and_then(|number| selectors.get_mut(number)) {
                 *read += count;
             }
+            drop(selectors);
             self.run.admit_count(count)?;
         }
         Ok(labels)
