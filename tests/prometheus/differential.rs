@@ -65,6 +65,10 @@ impl Case {
         self.expression.to_string()
     }
 
+    pub(crate) fn mistakes(&self) -> usize {
+        self.expression.mistakes()
+    }
+
     pub(crate) fn is_range(&self) -> bool {
         matches!(self.when, When::Range { .. })
     }

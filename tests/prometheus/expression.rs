@@ -104,6 +104,20 @@ impl Expression {
         text + nodes + extras
     }
 
+    /// How many of its parts can fail for a reason of their own.
+    pub(crate) fn mistakes(&self) -> usize {
+        let operands = self.children().filter(|child| child.kind == Kind::Vector).count();
+        let fails = |part: &Part| match part {
+            Part::Text(text) => ["double_exponential_smoothing(", "label_replace(", "label_join("]
+                .iter()
+                .any(|name| text.contains(name)),
+            _ => false,
+        };
+        usize::from(operands > 1)
+            + usize::from(self.parts.iter().any(fails))
+            + self.children().map(Expression::mistakes).sum::<usize>()
+    }
+
     fn descendants<'e>(&'e self, kind: Kind, out: &mut Vec<&'e Expression>) {
         for child in self.children() {
             if child.kind == kind {

@@ -36,8 +36,20 @@ const MATCHERS: &[&str] = &[
     r#"{kind!="nan"}"#,
 ];
 const RANGES: &[&str] = &["1m", "5m", "10m", "90s", "20m", "45s", "1m30s", "1h"];
-const LABELS: &[&str] =
-    &["job", "instance", "job, instance", "code", "le", "a", "b, a", "kind", "nothing", "shape"];
+const LABELS: &[&str] = &[
+    "job",
+    "instance",
+    "job, instance",
+    "__name__",
+    "__name__, job",
+    "code",
+    "le",
+    "a",
+    "b, a",
+    "kind",
+    "nothing",
+    "shape",
+];
 const QUANTILES: &[&str] = &["0.5", "0.9", "0.25", "0", "1", "-1", "2", "NaN", "0.999"];
 
 /// Of numbers both sides compute the same to the last bit.
