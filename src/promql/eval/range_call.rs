@@ -3,28 +3,31 @@
 use std::sync::Arc;
 
 use super::super::annotations::Annotation;
-use super::super::answer::{MatrixSeries, QueryError};
+use super::super::answer::QueryError;
 use super::super::ast::{Call, Expr, MatrixSelector, Subquery, ValueType};
 use super::super::functions::RangeKind;
 use super::super::native::Point;
 use super::super::source::Samples;
 use super::super::span::Span;
 use super::call::argument_span;
+use super::extended::{self, Ends};
 use super::grid::{ABSENT, Grid, Reference, Scalars, StepSeries, is_absent};
 use super::merge::{Replay, collect, merge_by_labels};
 use super::run::{Cursor, Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
-use super::selector::{fixed_time, refuse_ends, selection};
+use super::selector::{fixed_time, selection};
 use super::tally::{Counting, Tally};
 use super::vector::vector;
 use super::{mixed, over_time, rate, regression};
-use crate::model::{Labels, is_histogram_mark, is_stale_nan};
+use crate::model::{Labels, Timestamp, is_histogram_mark, is_stale_nan};
 
 /// Series with the samples that all windows of a grid need, staleness markers removed.
 pub(super) struct RangeInput<'r> {
     kind: Input<'r>,
     pub reference: Reference,
     pub range_ms: i64,
+    /// What is done at the ends, and how far to reach for it.
+    pub ends: (Ends, i64),
     tally: &'r Tally,
     counting: Counting,
 }
@@ -56,7 +59,8 @@ impl<'r> RangeInput<'r> {
 
     fn new(run: &'r Run<'r>, kind: Input<'r>, reference: Reference, range_ms: i64) -> Self {
         let counting = run.tally.counting();
-        RangeInput { kind, reference, range_ms, tally: &run.tally, counting }
+        let ends = (Ends::Plain, run.options.lookback_ms);
+        RangeInput { kind, reference, range_ms, ends, tally: &run.tally, counting }
     }
 
     fn store(
@@ -66,13 +70,19 @@ impl<'r> RangeInput<'r> {
         function: Option<&'static str>,
     ) -> Result<Self> {
         let selector = &matrix.selector;
-        refuse_ends(selector)?;
         let fixed = fixed_time(run, selector.at);
         let reference = Reference { grid, fixed, offset: selector.offset_ms };
         let range_ms = matrix.range_ms;
-        let wanted = selection(selector, &reference, range_ms, range_ms, function);
+        let ends = Ends::of(selector);
+        function.map_or(Ok(()), |name| ends.check(name))?;
+        let lookback_ms = run.options.lookback_ms;
+        let (before, after) = ends.margins(lookback_ms);
+        let width = range_ms.saturating_add(before);
+        let mut wanted = selection(selector, &reference, width, range_ms, function);
+        wanted.end = Timestamp::from_millis(wanted.end.millis().saturating_add(after));
         let kind = Input::Store(run.select(&wanted)?);
-        Ok(Self::new(run, kind, reference, range_ms))
+        let input = Self::new(run, kind, reference, range_ms);
+        Ok(RangeInput { ends: (ends, lookback_ms), ..input })
     }
 
     fn subquery(run: &'r Run<'r>, subquery: &'r Subquery, grid: Grid) -> Result<Self> {
@@ -137,7 +147,8 @@ impl<'r> RangeInput<'r> {
     }
 }
 
-fn remove_stale(samples: &mut Samples) {
+/// Takes the staleness markers out.
+pub(super) fn remove_stale(samples: &mut Samples) {
     if !samples.values.iter().any(|v| is_stale_nan(*v)) {
         return;
     }
@@ -188,7 +199,7 @@ impl<'s> Window<'s> {
 
 /// Fills one value per step; both ends of the window only move forward.
 #[inline]
-fn slide(
+pub(super) fn slide(
     reference: &Reference,
     range_ms: i64,
     all: &Samples,
@@ -265,7 +276,11 @@ impl SeriesStream for RangeCall<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         while let Some((labels, drop_name)) = self.input.next(&mut self.samples)? {
             self.run.check()?;
-            let histograms = mixed::split(&mut self.samples);
+            // Ranges that reach beyond their ends refuse histograms.
+            let histograms = match self.input.ends.0 {
+                Ends::Plain => mixed::split(&mut self.samples),
+                _ => Vec::new(),
+            };
             self.fill(&mut out.values)?;
             out.histograms.clear();
             if !histograms.is_empty() {
@@ -334,6 +349,9 @@ impl<'r> RangeCall<'r> {
         scratch: &mut Vec<f64>,
     ) -> Result<()> {
         let (at, range, all) = (&self.input.reference, self.input.range_ms, &self.samples);
+        if self.input.ends.0 != Ends::Plain {
+            return extended::fill(self.kind, at, range, self.input.ends, all, out);
+        }
         let seconds = range as f64 / 1000.0;
         // A long window under many steps is where time goes: ask to stop in between.
         let mut work = 0_usize;
@@ -433,49 +451,4 @@ impl<'r> RangeCall<'r> {
         }
         Ok(())
     }
-}
-
-/// The samples of a range selector or subquery at one step, for instant queries of that type.
-pub(super) fn raw_matrix<'r>(
-    run: &'r Run<'r>,
-    expr: &'r Expr,
-    grid: Grid,
-) -> Result<Vec<MatrixSeries>> {
-    let mut input = RangeInput::open(run, expr, grid, None)?;
-    let mut held = run.hold(0)?;
-    let mut matrix = Vec::new();
-    let mut samples = Samples::default();
-    while let Some((labels, drop_name)) = input.next(&mut samples)? {
-        if samples.is_empty() {
-            continue;
-        }
-        let histograms = samples.histograms.iter().flatten().map(|h| h.samples());
-        held.grow(samples.len() + histograms.sum::<usize>())?;
-        let labels = if drop_name { labels.without_name() } else { labels };
-        matrix.push(MatrixSeries { labels, samples: std::mem::take(&mut samples) });
-    }
-    matrix.sort_by(|a, b| a.labels.cmp(&b.labels));
-    if matrix.windows(2).any(|pair| pair[0].labels == pair[1].labels) {
-        return Err(super::merge::same_labels());
-    }
-    Ok(matrix)
-}
-
-/// `absent_over_time`: which steps have any sample in their window.
-pub(super) fn steps_with_samples<'r>(
-    run: &'r Run<'r>,
-    expr: &'r Expr,
-    grid: Grid,
-) -> Result<Vec<bool>> {
-    let mut input = RangeInput::open(run, expr, grid, Some("absent_over_time"))?;
-    let mut present = vec![false; grid.len];
-    let mut samples = Samples::default();
-    let mut column = Vec::new();
-    while input.next(&mut samples)?.is_some() {
-        slide(&input.reference, input.range_ms, &samples, &mut column, |_| 1.0);
-        for (slot, value) in present.iter_mut().zip(&column) {
-            *slot |= !is_absent(*value);
-        }
-    }
-    Ok(present)
 }
