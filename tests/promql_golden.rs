@@ -360,6 +360,7 @@ golden! {
     ranges_and_rates_are_those_of_prometheus: "ranges.txt", at least 35;
     operators_match_as_in_prometheus: "operators.txt", at least 40;
     aggregations_fold_as_in_prometheus: "aggregations.txt", at least 25;
+    the_newest_syntax_is_read_as_in_prometheus: "syntax.txt", at least 36;
     functions_give_what_prometheus_gives: "functions.txt", at least 50;
     histograms_are_interpolated_as_in_prometheus: "histograms.txt", at least 12;
     native_histograms_are_those_of_prometheus: "native_histograms.txt", at least 60;

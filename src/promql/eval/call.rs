@@ -12,7 +12,7 @@ use super::run::{Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
 use super::string_value;
 use super::vector::{constant_stream, map_histograms, map_steps, map_values, vector};
-use super::{matrix, range_call, selector};
+use super::{range_call, selector};
 
 /// The series of a call that gives an instant vector.
 pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<Stream<'r>> {
@@ -62,7 +62,7 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
         },
         Kind::Absent => absent::absent(run, arg(0)?, grid)?,
         Kind::AbsentOverTime => {
-            let present = matrix::steps_with_samples(run, arg(0)?, grid)?;
+            let present = range_call::steps_with_samples(run, arg(0)?, grid)?;
             absent::where_missing(run, arg(0)?, &present)
         }
         Kind::Range(kind) => range_call::open(run, call, kind, grid)?,

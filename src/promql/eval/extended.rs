@@ -148,6 +148,16 @@ impl Around<'_> {
     }
 }
 
+/// The error for histograms in a range that is not plain.
+pub(super) fn refuse_histograms(ends: Ends) -> Result<()> {
+    if ends == Ends::Plain {
+        return Ok(());
+    }
+    Err(QueryError::Execution(
+        "smoothed and anchored modifiers do not work with native histograms".to_owned(),
+    ))
+}
+
 /// Goes through the ranges of a grid.
 fn each<'s>(
     reference: &Reference,
@@ -160,9 +170,7 @@ fn each<'s>(
     let (before, after) = ends.margins(lookback_ms);
     let times = samples.times.as_slice();
     if samples.values.iter().any(|value| is_histogram_mark(*value)) {
-        return Err(QueryError::Execution(
-            "smoothed and anchored modifiers do not work with native histograms".to_owned(),
-        ));
+        refuse_histograms(ends)?;
     }
     let (mut from, mut to) = (0, 0);
     for step in 0..reference.grid.len {

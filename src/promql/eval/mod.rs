@@ -10,11 +10,11 @@ mod call;
 mod extended;
 mod grid;
 mod info_source;
-mod matrix;
 mod merge;
 mod mixed;
 mod over_time;
 mod range_call;
+mod range_input;
 mod rate;
 mod regression;
 mod run;
@@ -68,7 +68,7 @@ pub fn instant(
             Value::String { at, text }
         }
         ValueType::Vector => Value::Vector(instant_vector(&run, expr, grid, at)?),
-        ValueType::Matrix => Value::Matrix(matrix::raw_matrix(&run, expr, grid)?),
+        ValueType::Matrix => Value::Matrix(range_call::raw_matrix(&run, expr, grid)?),
     };
     Ok(finish(&run, value))
 }

@@ -4,7 +4,7 @@ use super::super::ast::{At, VectorSelector};
 use super::super::source::{Hints, Samples, Selection};
 use super::extended;
 use super::grid::{ABSENT, Grid, Reference, StepSeries, is_absent};
-use super::range_call::remove_stale;
+use super::range_input::remove_stale;
 use super::run::{Cursor, Result, Run, SeriesStream, Stream};
 use super::tally::Counting;
 use crate::model::Timestamp;
