@@ -119,6 +119,7 @@ impl Parser<'_> {
 
     fn aggregate(&mut self, op: AggregateOp, start: Token, level: usize) -> Result<Parsed> {
         let mut grouping = self.grouping()?;
+        let may_follow = grouping.is_none();
         if self.peek().kind != TokenKind::LeftParen {
             return Err(self.unexpected("aggregation", ""));
         }
@@ -129,6 +130,10 @@ impl Parser<'_> {
         let (without, grouping) = grouping.unwrap_or((false, Vec::new()));
         let span = Span::new(start.start as usize, self.previous_end());
         let wanted = if op.has_param() { 2 } else { 1 };
+        // The grammar looks one word further before it counts: a grouping might follow.
+        if may_follow && self.is_lex_error() {
+            return Err(self.unexpected("", ""));
+        }
         if args.is_empty() {
             return Err(self.error(span, "no arguments for aggregate expression provided"));
         }
