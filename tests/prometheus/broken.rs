@@ -1,7 +1,6 @@
 //! Broken queries: the same errors; and how both write whole ones.
 
 use super::differential::{Case, Sides, setting};
-use super::known;
 use super::peer::ask;
 use super::random::Random;
 
@@ -144,14 +143,13 @@ fn queries_are_written_as_prometheus_writes_them() {
     let mut failures = Vec::new();
     for _ in 0..count {
         let case = sides.case(&mut random);
-        let (ours, theirs) = (case.ours(), case.theirs());
-        let ours = ask(sides.daemon.address, "/api/v1/format_query", &[("query", &ours)]);
-        let theirs = ask(sides.prometheus.address, "/api/v1/format_query", &[("query", &theirs)]);
-        let text = |answer: &serde_json::Value| {
-            answer["data"].as_str().map(known::unspaced).map(known::renamed)
-        };
-        if text(&ours) != text(&theirs) {
-            failures.push(format!("{}\n    ours   {ours}\n    theirs {theirs}", case.ours()));
+        // Where lines break depends on how long the names are: none is renamed here.
+        let query = case.ours().replace("double_exponential_smoothing", "quantile_over_time");
+        let form = [("query", query.as_str())];
+        let ours = ask(sides.daemon.address, "/api/v1/format_query", &form);
+        let theirs = ask(sides.prometheus.address, "/api/v1/format_query", &form);
+        if ours["data"] != theirs["data"] {
+            failures.push(format!("{query}\n    ours   {ours}\n    theirs {theirs}"));
         }
     }
     let shown = failures.iter().take(30).cloned().collect::<Vec<_>>().join("\n");

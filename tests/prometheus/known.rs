@@ -156,13 +156,3 @@ pub(crate) const RENAMED: &[(&str, &str)] =
 pub(crate) fn reason(case: &Case, difference: &Difference) -> Option<&'static str> {
     KNOWN.iter().find(|known| (known.holds)(case, difference)).map(|known| known.reason)
 }
-
-/// A query without its spaces and line breaks: 3 breaks lines otherwise.
-pub(crate) fn unspaced(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace()).collect()
-}
-
-/// A text of 2.42 with 3's names of functions.
-pub(crate) fn renamed(text: String) -> String {
-    RENAMED.iter().fold(text, |text, (new, old)| text.replace(old.trim(), new))
-}
