@@ -24,6 +24,8 @@ pub struct Limits {
     pub queued_samples_max: usize,
     /// Metric families whose type and help are remembered.
     pub metadata_max: usize,
+    /// Exemplars that are kept; the oldest go first, and none outlives `retention.raw`.
+    pub exemplars_max: usize,
     /// HTTP connections at once.
     pub connections_max: usize,
     /// Samples ahead of the clock by more than this many seconds are refused.
@@ -41,6 +43,7 @@ impl Default for Limits {
             series_max: 5_000_000,
             queued_samples_max: 2_000_000,
             metadata_max: 20_000,
+            exemplars_max: 100_000,
             connections_max: 1024,
             future_seconds_max: 600,
         }

@@ -3,6 +3,7 @@
 //! Owns: time, labels, matchers, samples and metric metadata, with the invariants that make
 //! them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
+mod exemplar;
 mod histogram;
 mod labels;
 mod matcher;
@@ -10,6 +11,7 @@ mod metadata;
 mod sample;
 mod time;
 
+pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
 pub use histogram::{BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint};
 pub use labels::{
     BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, LabelError, Labels, LabelsBuilder, METRIC_NAME,
