@@ -4,7 +4,7 @@ use crate::config::Limits;
 use crate::decode::WireError;
 use crate::decode::admit::{Reason, Refusals, TimeBounds, admit_labels};
 use crate::decode::remote_write::{LabelKey, MetadataEntry, SampleIter, v1, v2};
-use crate::model::{Labels, Metadata, Reading, Row};
+use crate::model::{Exemplar, Labels, Metadata, Reading, Row};
 use crate::tsdb::{Batch, BatchBuilder, BatchSeries, SeriesKey};
 
 /// The wire form of remote write's label keys; version 2 gives the same as version 1.
@@ -19,8 +19,9 @@ pub struct Intake {
     pub refusals: Refusals,
     /// Native histograms that were offered; they are not stored.
     pub histograms: u64,
-    /// Exemplars that were offered; they are not stored.
-    pub exemplars: u64,
+    /// Exemplars that were offered and cannot be stored: their series is unknown, their time or
+    /// labels are beyond the limits.
+    pub exemplars_skipped: u64,
 }
 
 /// Reads requests with the limits and the times that hold now.
@@ -47,7 +48,7 @@ impl<'t> IntakeReader<'t> {
             match entry? {
                 v1::Entry::Series(series) => {
                     self.intake.histograms += u64::from(series.histograms());
-                    self.intake.exemplars += u64::from(series.exemplars());
+                    self.intake.exemplars_skipped += u64::from(series.exemplars());
                     self.series(series.label_key(&mut scratch), series.samples())?;
                 }
                 v1::Entry::Metadata(entry) => self.metadata(&entry),
@@ -63,7 +64,7 @@ impl<'t> IntakeReader<'t> {
         for series in request.series() {
             let series = series?;
             self.intake.histograms += u64::from(series.histograms());
-            self.intake.exemplars += u64::from(series.exemplars());
+            self.intake.exemplars_skipped += u64::from(series.exemplars());
             if let Some(entry) = series.metadata()? {
                 self.metadata(&entry);
             }
@@ -155,6 +156,25 @@ impl<'t> IntakeReader<'t> {
                 }
                 Err(reason) => self.intake.refusals.add(1, || row.labels.to_string(), reason),
             }
+        }
+    }
+
+    /// Exemplars of series that are known, or have samples among what was read before.
+    pub(super) fn exemplars(&mut self, exemplars: &[(Labels, Exemplar)]) {
+        for (series, exemplar) in exemplars {
+            let series = self.builder.existing(series);
+            self.exemplar(series, exemplar.clone());
+        }
+    }
+
+    fn exemplar(&mut self, series: Option<BatchSeries>, exemplar: Exemplar) {
+        match series {
+            Some(series)
+                if exemplar.is_short_enough() && self.bounds.admit(exemplar.at).is_ok() =>
+            {
+                self.builder.exemplar(series, exemplar);
+            }
+            _ => self.intake.exemplars_skipped += 1,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::decode::WireError;
 use crate::decode::admit::{Refusals, TimeBounds};
-use crate::model::{Metadata, Row};
+use crate::model::{Exemplar, Labels, Metadata, Row};
 use crate::telemetry::{Telemetry, Way};
 use crate::tsdb::{Retention, Tsdb};
 
@@ -40,6 +40,8 @@ pub struct Written {
     pub refusals: Refusals,
     /// Native histograms that were offered and not stored.
     pub histograms_skipped: u64,
+    /// Exemplars, those included that were known already.
+    pub exemplars: u64,
     /// Exemplars that were offered and not stored.
     pub exemplars_skipped: u64,
 }
@@ -191,10 +193,23 @@ impl Pipeline {
         families: impl IntoIterator<Item = (&'m str, &'m Metadata)>,
         refusals: Refusals,
     ) -> Intake {
+        self.read_rows_and_exemplars(rows, &[], families, refusals)
+    }
+
+    /// Like [`Pipeline::read_rows`], with exemplars. They belong to series of the rows or to such
+    /// as are known; others are skipped and counted.
+    pub fn read_rows_and_exemplars<'m>(
+        &self,
+        rows: &[Row],
+        exemplars: &[(Labels, Exemplar)],
+        families: impl IntoIterator<Item = (&'m str, &'m Metadata)>,
+        refusals: Refusals,
+    ) -> Intake {
         let read = self.read(|reader| {
             reader.intake.refusals = refusals;
             reader.families(families);
             reader.rows(rows);
+            reader.exemplars(exemplars);
             Ok::<(), std::convert::Infallible>(())
         });
         match read {
@@ -223,13 +238,14 @@ impl Pipeline {
             inner.telemetry.refused.add([code], *count);
         }
         inner.telemetry.histograms_skipped.add(intake.histograms);
-        inner.telemetry.exemplars_skipped.add(intake.exemplars);
+        inner.telemetry.exemplars_skipped.add(intake.exemplars_skipped);
         let samples = intake.batch.len();
         let written = Written {
             samples: samples as u64,
             refusals: intake.refusals,
             histograms_skipped: intake.histograms,
-            exemplars_skipped: intake.exemplars,
+            exemplars: intake.batch.exemplars() as u64,
+            exemplars_skipped: intake.exemplars_skipped,
         };
         if intake.batch.is_empty() {
             return Ok(written);

@@ -13,6 +13,7 @@ mod histogram;
 mod lexer;
 mod operators;
 mod parser;
+mod selectors;
 mod print;
 mod signature;
 mod source;
@@ -30,5 +31,6 @@ pub use ast::{
 pub use eval::{instant, range};
 pub use functions::Function;
 pub use parser::{parse, parse_selector};
+pub use selectors::selectors;
 pub use source::{Hints, Samples, Selection, SeriesCursor, Source, SourceError};
 pub use span::{ParseError, Span};

@@ -26,6 +26,8 @@ pub enum Way {
     Json,
     /// An exposition that somebody posted.
     Import,
+    /// OTLP.
+    Otlp,
     /// A scraped target.
     Scrape,
     /// The host collector.
@@ -36,11 +38,12 @@ pub enum Way {
 
 impl Way {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Way; 7] = [
+    pub const ALL: [Way; 8] = [
         Way::RemoteWrite1,
         Way::RemoteWrite2,
         Way::Json,
         Way::Import,
+        Way::Otlp,
         Way::Scrape,
         Way::Host,
         Way::Own,
@@ -53,6 +56,7 @@ impl Way {
             Way::RemoteWrite2 => "remote_write_2",
             Way::Json => "json",
             Way::Import => "import",
+            Way::Otlp => "otlp",
             Way::Scrape => "scrape",
             Way::Host => "host",
             Way::Own => "own",

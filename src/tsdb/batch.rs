@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLockReadGuard};
 use super::Tsdb;
 use super::series_keys::{SeriesHasher, SeriesKey, SeriesKeys};
 use super::writer::{BatchSample, NEW_SERIES, NewSeries};
-use crate::model::{Labels, Metadata, Timestamp};
+use crate::model::{Exemplar, Labels, Metadata, Timestamp};
 
 /// Samples that are written together: all or none of a batch becomes durable.
 #[derive(Debug, Default)]
@@ -14,6 +14,7 @@ pub struct Batch {
     pub(super) samples: Vec<BatchSample>,
     pub(super) new: Vec<NewSeries>,
     pub(super) metadata: Vec<(String, Metadata)>,
+    pub(super) exemplars: Vec<(u32, Exemplar)>,
     /// Keys of known series that the table of keys does not have yet.
     pub(super) learned: Vec<(SeriesKey, u32)>,
     /// The round of removals of series that its ids belong to.
@@ -28,7 +29,12 @@ impl Batch {
 
     /// Whether it holds nothing at all.
     pub fn is_empty(&self) -> bool {
-        self.samples.is_empty() && self.metadata.is_empty()
+        self.samples.is_empty() && self.metadata.is_empty() && self.exemplars.is_empty()
+    }
+
+    /// How many exemplars it holds.
+    pub fn exemplars(&self) -> usize {
+        self.exemplars.len()
     }
 
     /// How many of its series were not known.
@@ -117,6 +123,19 @@ impl<'t> BatchBuilder<'t> {
         self.batch.new.pop();
         self.new_by_labels.remove(labels);
         None
+    }
+
+    /// The series of a label set, if the store or this batch has it already.
+    pub fn existing(&self, labels: &Labels) -> Option<BatchSeries> {
+        let canonical = self.hasher.key(CANONICAL_FORM, labels.as_bytes());
+        self.known(canonical)
+            .or_else(|| self.new_by_labels.get(labels).map(|n| BatchSeries(*n | NEW_SERIES)))
+            .or_else(|| self.tsdb.find_series(labels).map(BatchSeries))
+    }
+
+    /// Adds an exemplar. Whether it is news is seen when the batch is written.
+    pub fn exemplar(&mut self, series: BatchSeries, exemplar: Exemplar) {
+        self.batch.exemplars.push((series.0, exemplar));
     }
 
     /// Adds a sample.

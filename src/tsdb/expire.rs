@@ -55,6 +55,7 @@ impl Tsdb {
         if let Some(bytes_max) = retention.bytes_max {
             expired.segments += self.drop_segments(&beyond(&self.catalog(), bytes_max))?;
         }
+        self.expire_exemplars(Timestamp::from_millis(raw_horizon))?;
         expired.series = self.remove_series(&mut upkeep)?;
         Ok(expired)
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::activity;
+use super::exemplars::ExemplarLog;
 use super::head::{Head, Heads, Span};
 use super::index::Index;
 use super::journal::{self, Part};
@@ -57,6 +58,7 @@ impl Tsdb {
         let series_saved_until = index.next_id().max(activity::next_id(&snapshot)?);
         let generations = replay(&snapshot, &mut index, &mut report, progress)?;
         let metadata = load_metadata(&snapshot, &mut report)?;
+        let exemplars = ExemplarLog::load(&snapshot, &mut report.damage)?;
         let flushed = flushed_generation(&snapshot)?;
         drop(snapshot);
 
@@ -74,6 +76,7 @@ impl Tsdb {
             heads: RwLock::new(heads),
             catalog: RwLock::new(Arc::new(catalog)),
             metadata: RwLock::new(metadata),
+            exemplars: Mutex::new(exemplars),
             writer: Mutex::new(WriterState { writer, unsettled: false }),
             upkeep: Mutex::new(Upkeep { series_saved_until }),
             removals: AtomicU64::new(0),

@@ -2,7 +2,7 @@
 
 use super::block::{OpenBlock, Unpacker};
 use super::journal::Part;
-use super::{block, open_chunk, series_table};
+use super::{block, exemplars, open_chunk, series_table};
 use crate::promql::Samples;
 use crate::store::Table;
 
@@ -35,6 +35,10 @@ pub fn inspect(table: Table, _key: &[u8], payload: &[u8]) -> Result<(), String> 
         Table::Series => {
             let decoded = series_table::decode(payload, |_, _| {});
             decoded.ok_or_else(|| "a block of series that cannot be decoded".to_owned())
+        }
+        Table::Exemplars => {
+            let decoded = exemplars::decode(payload, |_, _| {});
+            decoded.ok_or_else(|| "a bundle of exemplars that cannot be decoded".to_owned())
         }
         Table::Meta | Table::Segments | Table::Activity | Table::Metadata | Table::Records => {
             Ok(())

@@ -9,7 +9,7 @@ use super::journal::{self, PartBuilder};
 use super::open_chunk::{self, Tail};
 use super::series_keys::SeriesKey;
 use super::{Tsdb, TsdbError};
-use crate::model::Labels;
+use crate::model::{Exemplar, Labels};
 use crate::store::{Table, Txn};
 
 /// Marks an id in a batch as a place in its list of new series.
@@ -53,6 +53,7 @@ struct Group {
     spans: Vec<Span>,
     new: Vec<(u32, Labels)>,
     new_by_labels: HashMap<Labels, u32>,
+    exemplars: Vec<(u32, Exemplar)>,
     keys: Vec<(SeriesKey, u32)>,
     /// Tails as they were before the group.
     undo: Vec<(u32, Tail)>,
@@ -87,6 +88,13 @@ impl Writer {
     pub(super) fn stage(&mut self, tsdb: &Tsdb, batch: &Batch) -> std::io::Result<()> {
         let new_ids = self.resolve(tsdb, &batch.new)?;
         self.group.keys.extend_from_slice(&batch.learned);
+        self.group.exemplars.extend(batch.exemplars.iter().map(|(series, exemplar)| {
+            let series = match series & NEW_SERIES {
+                0 => *series,
+                _ => new_ids[(series ^ NEW_SERIES) as usize],
+            };
+            (series, exemplar.clone())
+        }));
         for sample in &batch.samples {
             let series = match sample.series & NEW_SERIES {
                 0 => sample.series,
@@ -145,6 +153,11 @@ impl Writer {
             ids.push(id);
         }
         Ok(ids)
+    }
+
+    /// The exemplars of the group.
+    pub(super) fn exemplars(&self) -> &[(u32, Exemplar)] {
+        &self.group.exemplars
     }
 
     fn close_part(&mut self) -> std::io::Result<()> {
@@ -237,11 +250,13 @@ impl Writer {
         self.group.new.clear();
         self.group.new_by_labels.clear();
         self.group.keys.clear();
+        self.group.exemplars.clear();
         self.group.undo.clear();
         self.group.first_new = self.next_series;
         // One huge group must not hold its memory for ever.
         self.group.undo.shrink_to(KEPT_CAPACITY);
         self.group.spans.shrink_to(KEPT_CAPACITY);
+        self.group.exemplars.shrink_to(KEPT_CAPACITY);
     }
 
     /// Starts the next generation: the journal's differences start anew, so that it can be
