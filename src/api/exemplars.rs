@@ -35,9 +35,8 @@ pub(super) async fn query(
     let tsdb = Arc::clone(&app.engine()?.tsdb);
     blocking(move || {
         let reader = tsdb.reader().map_err(ApiError::internal)?;
-        let found = reader
-            .exemplars(&lists, start.millis(), end.millis())
-            .map_err(ApiError::internal)?;
+        let found =
+            reader.exemplars(&lists, start.millis(), end.millis()).map_err(ApiError::internal)?;
         Ok(render(&found))
     })
     .await

@@ -9,8 +9,7 @@ use axum::http::{HeaderValue, Response, header};
 
 use crate::decode::exposition::{Escaping, Writer, text_for};
 use crate::model::{
-    INSTANCE_LABEL, Labels, Matcher, MetricType, Sample, Timestamp, is_histogram_mark,
-    is_stale_nan,
+    INSTANCE_LABEL, Labels, Matcher, MetricType, Sample, Timestamp, is_histogram_mark, is_stale_nan,
 };
 use crate::promql::{Hints, Samples, Selection, Source, SourceError, parse_selector};
 

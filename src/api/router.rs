@@ -14,7 +14,10 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use super::state::App;
-use super::{ApiError, ErrorKind, admin, exemplars, federate, guard, ingest, otlp, query, series, status, targets};
+use super::{
+    ApiError, ErrorKind, admin, exemplars, federate, guard, ingest, otlp, query, series, status,
+    targets,
+};
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
 const COMPRESS_FROM_BYTES: u16 = 4096;

@@ -97,12 +97,8 @@ pub(super) async fn store_scrapes(pipeline: Pipeline, mut scraped: mpsc::Receive
         // On a task of its own: the writer commits together what comes together.
         tokio::spawn(async move {
             let families = metadata.iter().map(|(name, metadata)| (name.as_str(), metadata));
-            let intake = pipeline.read_rows_and_exemplars(
-                &rows,
-                &exemplars,
-                families,
-                Refusals::new(),
-            );
+            let intake =
+                pipeline.read_rows_and_exemplars(&rows, &exemplars, families, Refusals::new());
             let outcome = match pipeline.write(Way::Scrape, intake).await {
                 Ok(written) if written.refusals.is_empty() => Ok(()),
                 Ok(written) => Err(written.refusals.to_string()),

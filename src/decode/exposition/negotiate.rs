@@ -73,9 +73,8 @@ pub fn text_for(accept: Option<&str>) -> (&'static str, Escaping) {
     ranges.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut escaping = Escaping::default();
     for (_, parts) in ranges {
-        let param = |name: &str| {
-            parts.iter().find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
-        };
+        let param =
+            |name: &str| parts.iter().find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         // What comes before the text formats in the client's order counts too, as in Go.
         if let Some(asked) = param("escaping").and_then(Escaping::from_name) {
             escaping = asked;

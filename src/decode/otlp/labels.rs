@@ -133,7 +133,8 @@ pub(super) fn target_info(
     settings: &Otlp,
     limits: &Limits,
 ) -> Option<Result<Labels, Reason>> {
-    let identifying = |key: &str| matches!(key, SERVICE_NAME | SERVICE_NAMESPACE | SERVICE_INSTANCE);
+    let identifying =
+        |key: &str| matches!(key, SERVICE_NAME | SERVICE_NAMESPACE | SERVICE_INSTANCE);
     let identity = identity(resource);
     if identity.is_empty() || resource.attributes.iter().all(|a| identifying(&a.key)) {
         return None;

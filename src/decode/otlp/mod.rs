@@ -81,3 +81,11 @@ pub fn read(body: &[u8], form: Form) -> Result<Export, OtlpError> {
     }
 }
 
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+pub(crate) mod messages {
+    pub(crate) use super::oracle::*;
+}
+#[cfg(test)]
+mod tests;

@@ -250,7 +250,13 @@ mod tests {
         for (strategy, name, unit, kind, expected) in [
             (Plain, "http.server.duration", "s", Kind::Other, "http_server_duration"),
             (Plain, "a__b", "", Kind::MonotonicSum, "a__b"),
-            (NoTranslation, "http.server.duration", "s", Kind::MonotonicSum, "http.server.duration"),
+            (
+                NoTranslation,
+                "http.server.duration",
+                "s",
+                Kind::MonotonicSum,
+                "http.server.duration",
+            ),
             (Utf8, "http.server.duration", "s", Kind::Other, "http.server.duration_seconds"),
             (Utf8, "requests", "", Kind::MonotonicSum, "requests_total"),
             (Utf8, "requests.total", "", Kind::MonotonicSum, "requests_total"),

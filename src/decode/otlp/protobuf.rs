@@ -83,10 +83,8 @@ macro_rules! message {
 
 impl Reader {
     fn part<'a>(&mut self, rest: &mut Cursor<'a>) -> Read<Cursor<'a>> {
-        self.parts_left = self
-            .parts_left
-            .checked_sub(1)
-            .ok_or(OtlpError::TooManyParts { max: PARTS_MAX })?;
+        self.parts_left =
+            self.parts_left.checked_sub(1).ok_or(OtlpError::TooManyParts { max: PARTS_MAX })?;
         Ok(rest.message()?)
     }
 

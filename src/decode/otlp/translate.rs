@@ -147,12 +147,18 @@ impl Translator<'_> {
                 };
                 (kind, naming, sum.data_points.len(), Some(sum.aggregation_temporality))
             }
-            Metric { histogram: Some(one), .. } => {
-                (T::Histogram, Kind::Other, one.data_points.len(), Some(one.aggregation_temporality))
-            }
-            Metric { exponential_histogram: Some(one), .. } => {
-                (T::Histogram, Kind::Other, one.data_points.len(), Some(one.aggregation_temporality))
-            }
+            Metric { histogram: Some(one), .. } => (
+                T::Histogram,
+                Kind::Other,
+                one.data_points.len(),
+                Some(one.aggregation_temporality),
+            ),
+            Metric { exponential_histogram: Some(one), .. } => (
+                T::Histogram,
+                Kind::Other,
+                one.data_points.len(),
+                Some(one.aggregation_temporality),
+            ),
             Metric { summary: Some(summary), .. } => {
                 (T::Summary, Kind::Other, summary.data_points.len(), None)
             }
