@@ -34,4 +34,6 @@ pub use state::{App, Engine, Phase, ReloadRequest};
 pub use tls::load_tls;
 
 #[cfg(test)]
+mod export_tests;
+#[cfg(test)]
 mod tests;
