@@ -5,6 +5,7 @@
 
 mod exemplar;
 mod histogram;
+mod kahan;
 mod labels;
 mod matcher;
 mod metadata;
@@ -12,7 +13,12 @@ mod sample;
 mod time;
 
 pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
-pub use histogram::{BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint};
+pub use histogram::{
+    BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
+    EXPONENTIAL_SCHEMA_MIN, Histogram, HistogramError, IncompatibleSchemas, ResetHint, Side,
+    SumNotes, Trim, is_exponential_schema,
+};
+pub use kahan::kahan_add;
 pub use labels::{
     BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, LabelError, Labels, LabelsBuilder, METRIC_NAME,
     is_classic_label_name, is_classic_metric_name,
