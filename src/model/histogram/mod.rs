@@ -4,6 +4,15 @@
 //! histograms. Counts are f64 here whether they came as whole numbers or not: whole numbers up
 //! to 2^53 are exact.
 
+mod bounds;
+mod buckets;
+mod text;
+mod validate;
+
+pub use bounds::{EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, is_exponential_schema};
+pub use buckets::BoundedBucket;
+pub use validate::{HistogramError, Side};
+
 /// The `schema` of histograms whose bucket bounds are given one by one ("NHCB").
 pub const CUSTOM_BUCKETS_SCHEMA: i32 = -53;
 
