@@ -168,15 +168,17 @@ pub(super) async fn remote_write(State(app): State<Arc<App>>, request: Request) 
     Ok(response)
 }
 
-/// What remote write 2.0 asks a receiver to say. Native histograms and exemplars are not stored,
-/// and this is where their sender learns it.
+/// What remote write 2.0 asks a receiver to say. Exemplars are not stored, and this is where
+/// their sender learns it.
 fn say_written(response: &mut Response<Body>, written: &Written) {
     const HEADERS: [&str; 3] = [
         "x-prometheus-remote-write-samples-written",
         "x-prometheus-remote-write-histograms-written",
         "x-prometheus-remote-write-exemplars-written",
     ];
-    for (name, count) in HEADERS.into_iter().zip([written.samples, 0, 0]) {
+    for (name, count) in
+        HEADERS.into_iter().zip([written.samples - written.histograms, written.histograms, 0])
+    {
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from(count));
     }
 }

@@ -1,10 +1,14 @@
 //! From requests to batches: each sample is admitted or refused, each series looked up.
 
 use crate::config::Limits;
+use std::sync::Arc;
+
 use crate::decode::WireError;
-use crate::decode::admit::{Reason, Refusals, TimeBounds, admit_labels};
-use crate::decode::remote_write::{LabelKey, MetadataEntry, SampleIter, v1, v2};
-use crate::model::{Labels, Metadata, Reading, Row};
+use crate::decode::admit::{
+    Reason, Refusals, TimeBounds, admit_labels, check_histogram, check_size,
+};
+use crate::decode::remote_write::{HistogramIter, LabelKey, MetadataEntry, SampleIter, v1, v2};
+use crate::model::{Histogram, Labels, Metadata, Reading, ResetHint, Row, Timestamp};
 use crate::tsdb::{Batch, BatchBuilder, BatchSeries, SeriesKey};
 
 /// The wire form of remote write's label keys; version 2 gives the same as version 1.
@@ -17,8 +21,8 @@ pub struct Intake {
     pub batch: Batch,
     /// What was refused.
     pub refusals: Refusals,
-    /// Native histograms that were offered; they are not stored.
-    pub histograms: u64,
+    /// Staleness markers among the samples that came as histograms.
+    pub histogram_markers: u64,
     /// Exemplars that were offered; they are not stored.
     pub exemplars: u64,
 }
@@ -46,9 +50,10 @@ impl<'t> IntakeReader<'t> {
         for entry in v1::Reader::new(body) {
             match entry? {
                 v1::Entry::Series(series) => {
-                    self.intake.histograms += u64::from(series.histograms());
                     self.intake.exemplars += u64::from(series.exemplars());
-                    self.series(series.label_key(&mut scratch), series.samples())?;
+                    let histograms = (series.histogram_count() > 0)
+                        .then(|| series.histograms(self.limits.histogram_buckets_max));
+                    self.series(series.label_key(&mut scratch), series.samples(), histograms)?;
                 }
                 v1::Entry::Metadata(entry) => self.metadata(&entry),
             }
@@ -62,12 +67,13 @@ impl<'t> IntakeReader<'t> {
         let request = v2::Request::read(body)?;
         for series in request.series() {
             let series = series?;
-            self.intake.histograms += u64::from(series.histograms());
             self.intake.exemplars += u64::from(series.exemplars());
             if let Some(entry) = series.metadata()? {
                 self.metadata(&entry);
             }
-            self.series(series.label_key(&mut scratch)?, series.samples())?;
+            let histograms = (series.histogram_count() > 0)
+                .then(|| series.histograms(self.limits.histogram_buckets_max));
+            self.series(series.label_key(&mut scratch)?, series.samples(), histograms)?;
         }
         self.scratch = scratch;
         Ok(())
@@ -78,6 +84,7 @@ impl<'t> IntakeReader<'t> {
         &mut self,
         label_key: LabelKey<'_>,
         samples: SampleIter<'_>,
+        histograms: Option<HistogramIter<'_>>,
     ) -> Result<(), WireError> {
         let key = self.builder.key(REMOTE_WRITE_FORM, label_key.as_bytes());
         let series = match self.builder.known(key) {
@@ -85,9 +92,19 @@ impl<'t> IntakeReader<'t> {
             None => self.new_series(label_key, key)?,
         };
         match series {
-            Ok(series) => self.samples(series, &label_key, samples),
+            Ok(series) => {
+                self.samples(series, &label_key, samples)?;
+                match histograms {
+                    Some(histograms) => self.histograms(series, &label_key, histograms),
+                    None => Ok(()),
+                }
+            }
             Err(reason) => {
-                let count = samples.map(|s| s.map(|_| 1)).sum::<Result<u64, WireError>>()?;
+                let mut count = samples.map(|s| s.map(|_| 1)).sum::<Result<u64, WireError>>()?;
+                for histogram in histograms.into_iter().flatten() {
+                    let _ = histogram?;
+                    count += 1;
+                }
                 self.intake.refusals.add(count, || describe(&label_key), reason);
                 Ok(())
             }
@@ -106,6 +123,39 @@ impl<'t> IntakeReader<'t> {
             match self.bounds.admit(sample.at) {
                 Ok(()) => self.builder.push(series, sample.at, sample.value),
                 Err(reason) => self.intake.refusals.add(1, || describe(label_key), reason),
+            }
+        }
+        Ok(())
+    }
+
+    fn histograms(
+        &mut self,
+        series: BatchSeries,
+        label_key: &LabelKey<'_>,
+        histograms: HistogramIter<'_>,
+    ) -> Result<(), WireError> {
+        for histogram in histograms {
+            let (at, value) = histogram?;
+            let is_marker = matches!(value, Ok(Reading::Float(_)));
+            let admitted = self.bounds.admit(at).and(value);
+            match admitted.and_then(|value| self.push(series, at, value)) {
+                Ok(()) => self.intake.histogram_markers += u64::from(is_marker),
+                Err(reason) => self.intake.refusals.add(1, || describe(label_key), reason),
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a sample that is fit to be stored.
+    fn push(&mut self, series: BatchSeries, at: Timestamp, value: Reading) -> Result<(), Reason> {
+        match value {
+            Reading::Float(value) => self.builder.push(series, at, value),
+            Reading::Histogram(histogram) => {
+                let max = self.limits.inflated_bytes_max;
+                if self.builder.histogram_bytes() > max {
+                    return Err(Reason::TooMuchAtOnce { max });
+                }
+                self.builder.push_histogram(series, at, histogram);
             }
         }
         Ok(())
@@ -147,13 +197,24 @@ impl<'t> IntakeReader<'t> {
         for row in rows {
             let series = self.admit_series(&row.labels, None);
             let admitted = self.bounds.admit(row.at).and(series);
-            match admitted {
-                Ok(series) => {
-                    if let Reading::Float(value) = row.value {
-                        self.builder.push(series, row.at, value);
-                    }
-                }
+            match admitted.and_then(|series| self.row(series, row)) {
+                Ok(()) => {}
                 Err(reason) => self.intake.refusals.add(1, || row.labels.to_string(), reason),
+            }
+        }
+    }
+
+    #[inline]
+    fn row(&mut self, series: BatchSeries, row: &Row) -> Result<(), Reason> {
+        match &row.value {
+            Reading::Float(value) => {
+                self.builder.push(series, row.at, *value);
+                Ok(())
+            }
+            Reading::Histogram(histogram) => {
+                check_size(histogram, self.limits.histogram_buckets_max)?;
+                check_histogram(histogram)?;
+                self.push(series, row.at, Reading::Histogram(without_doubtful_hint(histogram)))
             }
         }
     }
@@ -179,6 +240,16 @@ const METADATA_HELP_BYTES_MAX: usize = 1024;
 
 fn truncated(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
+}
+
+/// "Not reset" is said with regard to the histogram before, which nobody promises to be the one
+/// that is stored before this one; comparing the two tells it too.
+fn without_doubtful_hint(histogram: &Arc<Histogram>) -> Arc<Histogram> {
+    let mut histogram = Arc::clone(histogram);
+    if histogram.reset_hint == ResetHint::NotReset {
+        Arc::make_mut(&mut histogram).reset_hint = ResetHint::Unknown;
+    }
+    histogram
 }
 
 fn describe(label_key: &LabelKey<'_>) -> String {

@@ -41,7 +41,7 @@ fn ours_v1(body: &[u8]) -> Result<Plain, super::super::WireError> {
                     .collect::<Result<_, _>>()?,
                 samples: series.samples().map(|s| s.map(bits)).collect::<Result<_, _>>()?,
                 exemplars: series.exemplars() as usize,
-                histograms: series.histograms() as usize,
+                histograms: series.histogram_count() as usize,
                 created: None,
             }),
             v1::Entry::Metadata(entry) => plain.metadata.push((
@@ -114,7 +114,7 @@ fn ours_v2(body: &[u8]) -> Result<Plain, super::super::WireError> {
                 .collect::<Result<_, _>>()?,
             samples: series.samples().map(|s| s.map(bits)).collect::<Result<_, _>>()?,
             exemplars: series.exemplars() as usize,
-            histograms: series.histograms() as usize,
+            histograms: series.histogram_count() as usize,
             created: series.created_ms(),
         });
         if let Some(entry) = series.metadata()? {
