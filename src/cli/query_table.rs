@@ -137,7 +137,12 @@ fn histogram_text(histogram: &Value) -> String {
             seen >= share * total
         });
         if let Some(bucket) = found {
-            let bound = |at: usize| number_of(&bucket[at]).map_or_else(String::new, short);
+            let bound = |at: usize| match number_of(&bucket[at]) {
+                // Latencies in seconds are often small.
+                Some(value) if value != 0.0 && value.abs() < 0.01 => format!("{value:.1e}"),
+                Some(value) => short(value),
+                None => String::new(),
+            };
             out.push_str(&format!(", {name} in {} … {}", bound(1), bound(2)));
         }
     }
@@ -189,9 +194,12 @@ mod tests {
     fn a_histogram_is_shown_by_its_count_sum_and_where_its_middle_lies() {
         let histogram = serde_json::json!({
             "count": "100", "sum": "250.5",
-            "buckets": [[0, "0.5", "1", "40"], [0, "1", "2", "55"], [0, "2", "4", "5"]],
+            "buckets": [[0, "0.00025", "1", "60"], [0, "1", "2", "35"], [0, "2", "4", "5"]],
         });
-        assert_eq!(histogram_text(&histogram), "count 100, sum 250.5, p50 in 1 … 2, p99 in 2 … 4");
+        assert_eq!(
+            histogram_text(&histogram),
+            "count 100, sum 250.5, p50 in 2.5e-4 … 1, p99 in 2 … 4"
+        );
         let empty = serde_json::json!({"count": "0", "sum": "0"});
         assert_eq!(histogram_text(&empty), "count 0, sum 0");
     }

@@ -249,3 +249,6 @@ fn sint32(rest: &mut Cursor<'_>) -> Result<i32, WireError> {
 fn zigzag(n: u64) -> i64 {
     (n >> 1).cast_signed() ^ -((n & 1).cast_signed())
 }
+
+#[cfg(test)]
+mod tests;
