@@ -168,15 +168,15 @@ pub(super) async fn remote_write(State(app): State<Arc<App>>, request: Request) 
     Ok(response)
 }
 
-/// What remote write 2.0 asks a receiver to say. Native histograms are not stored,
-/// and this is where their sender learns it.
+/// What remote write 2.0 asks a receiver to say.
 fn say_written(response: &mut Response<Body>, written: &Written) {
     const HEADERS: [&str; 3] = [
         "x-prometheus-remote-write-samples-written",
         "x-prometheus-remote-write-histograms-written",
         "x-prometheus-remote-write-exemplars-written",
     ];
-    for (name, count) in HEADERS.into_iter().zip([written.samples, 0, written.exemplars]) {
+    let floats = written.samples - written.histograms;
+    for (name, count) in HEADERS.into_iter().zip([floats, written.histograms, written.exemplars]) {
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from(count));
     }
 }

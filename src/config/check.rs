@@ -70,6 +70,9 @@ fn check_periods(settings: &Settings) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// A histogram of more buckets would not fit a block of samples, in the worst case.
+const HISTOGRAM_BUCKETS_MOST: usize = 16_384;
+
 fn check_counts(settings: &Settings) -> Result<(), Invalid> {
     let limits = &settings.limits;
     for (key, value) in [
@@ -81,6 +84,7 @@ fn check_counts(settings: &Settings) -> Result<(), Invalid> {
         ("limits.labels_max", limits.labels_max),
         ("limits.label_name_bytes_max", limits.label_name_bytes_max),
         ("limits.label_value_bytes_max", limits.label_value_bytes_max),
+        ("limits.histogram_buckets_max", limits.histogram_buckets_max),
         ("limits.series_max", limits.series_max),
         ("limits.queued_samples_max", limits.queued_samples_max),
         ("limits.connections_max", limits.connections_max),
@@ -88,6 +92,12 @@ fn check_counts(settings: &Settings) -> Result<(), Invalid> {
         if value == 0 {
             return Err(invalid(key, "is 0, which would refuse everything; use at least 1"));
         }
+    }
+    if limits.histogram_buckets_max > HISTOGRAM_BUCKETS_MOST {
+        return Err(invalid(
+            "limits.histogram_buckets_max",
+            format!("is more than {HISTOGRAM_BUCKETS_MOST}, the most that can be stored; use less"),
+        ));
     }
     Ok(())
 }

@@ -18,6 +18,8 @@ pub struct Limits {
     pub label_name_bytes_max: usize,
     /// The longest label value.
     pub label_value_bytes_max: usize,
+    /// Buckets of one native histogram; also its runs of buckets, and its bounds.
+    pub histogram_buckets_max: usize,
     /// Series that may be known at once; further new ones are refused.
     pub series_max: usize,
     /// Samples that may wait for the writer; beyond that writers are told to retry.
@@ -40,6 +42,7 @@ impl Default for Limits {
             labels_max: 64,
             label_name_bytes_max: 1024,
             label_value_bytes_max: 8192,
+            histogram_buckets_max: 4096,
             series_max: 5_000_000,
             queued_samples_max: 2_000_000,
             metadata_max: 20_000,

@@ -77,8 +77,8 @@ pub struct Telemetry {
     ingested: [Counter; Way::ALL.len()],
     /// Samples refused, by `reason` (`decode::admit::Reason::code`).
     pub refused: LabeledCounter<1>,
-    /// Native histograms that senders offered and that were not taken.
-    pub histograms_skipped: Counter,
+    /// Native histograms that were made durable.
+    pub histograms_ingested: Counter,
     /// Exemplars that senders offered and that were not taken.
     pub exemplars_skipped: Counter,
     /// How long commits took, the sync included.
@@ -127,7 +127,7 @@ impl Telemetry {
         Telemetry {
             ingested: Default::default(),
             refused: LabeledCounter::new(["reason"]),
-            histograms_skipped: Counter::default(),
+            histograms_ingested: Counter::default(),
             exemplars_skipped: Counter::default(),
             commit_duration: DurationHistogram::new(COMMIT_BOUNDS_S),
             commit_failures: Counter::default(),
@@ -184,9 +184,9 @@ impl Telemetry {
 
         let counters = [
             (
-                "vedette_native_histograms_skipped_total",
-                &self.histograms_skipped,
-                "Native histograms offered by senders and not stored.",
+                "vedette_native_histograms_ingested_total",
+                &self.histograms_ingested,
+                "Native histograms written, among the samples ingested.",
             ),
             (
                 "vedette_exemplars_skipped_total",

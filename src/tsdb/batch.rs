@@ -1,17 +1,21 @@
 //! Samples on their way in: resolved to series as far as these are known.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
 use super::Tsdb;
 use super::series_keys::{SeriesHasher, SeriesKey, SeriesKeys};
 use super::writer::{BatchSample, NEW_SERIES, NewSeries};
-use crate::model::{Exemplar, Labels, Metadata, Timestamp};
+use crate::model::{Exemplar, HISTOGRAM_NAN, Histogram, Labels, Metadata, Timestamp};
 
 /// Samples that are written together: all or none of a batch becomes durable.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(super) samples: Vec<BatchSample>,
+    /// Those of the samples whose value is the mark, in their order.
+    pub(super) histograms: Vec<Arc<Histogram>>,
+    /// Bytes that the histograms take.
+    histogram_bytes: usize,
     pub(super) new: Vec<NewSeries>,
     pub(super) metadata: Vec<(String, Metadata)>,
     pub(super) exemplars: Vec<(u32, Exemplar)>,
@@ -35,6 +39,16 @@ impl Batch {
     /// How many exemplars it holds.
     pub fn exemplars(&self) -> usize {
         self.exemplars.len()
+    }
+
+    /// How many of the samples are histograms.
+    pub fn histograms(&self) -> usize {
+        self.histograms.len()
+    }
+
+    /// How many numbers take as much memory as this batch does.
+    pub fn weight(&self) -> usize {
+        self.samples.len() + self.histogram_bytes / size_of::<BatchSample>()
     }
 
     /// How many of its series were not known.
@@ -138,14 +152,23 @@ impl<'t> BatchBuilder<'t> {
         self.batch.exemplars.push((series.0, exemplar));
     }
 
-    /// Adds a sample.
+    /// Adds a sample. A number with the very bits that mark a histogram becomes a plain NaN.
     #[inline]
     pub fn push(&mut self, series: BatchSeries, at: Timestamp, value: f64) {
-        self.batch.samples.push(BatchSample {
-            series: series.0,
-            at: at.millis(),
-            bits: value.to_bits(),
-        });
+        let bits = value.to_bits();
+        let bits = if bits == HISTOGRAM_NAN { f64::NAN.to_bits() } else { bits };
+        self.batch.samples.push(BatchSample { series: series.0, at: at.millis(), bits });
+    }
+
+    /// Adds a histogram, which must be valid. A series may have numbers and histograms.
+    pub fn push_histogram(&mut self, series: BatchSeries, at: Timestamp, value: Arc<Histogram>) {
+        let bits = HISTOGRAM_NAN;
+        self.batch.samples.push(BatchSample { series: series.0, at: at.millis(), bits });
+        let spans = value.positive.spans.len() + value.negative.spans.len();
+        let counts = value.positive.counts.len() + value.negative.counts.len();
+        self.batch.histogram_bytes +=
+            size_of::<Histogram>() + 8 * (spans + counts + value.custom_bounds.len());
+        self.batch.histograms.push(value);
     }
 
     /// Adds a sample of a label set.
@@ -162,6 +185,11 @@ impl<'t> BatchBuilder<'t> {
     /// How many samples there are.
     pub fn len(&self) -> usize {
         self.batch.len()
+    }
+
+    /// Bytes that the histograms take so far.
+    pub fn histogram_bytes(&self) -> usize {
+        self.batch.histogram_bytes
     }
 
     /// Whether nothing was added.

@@ -21,13 +21,17 @@ mod journal;
 mod lane;
 mod merge;
 mod open_chunk;
+mod open_histogram;
 mod options;
+mod packed_histograms;
 mod packed_times;
 mod packed_values;
 mod postings;
 mod recover;
 mod rollup;
 mod salvage;
+#[cfg(test)]
+mod sample_histograms;
 mod segment;
 mod segment_writer;
 mod select;
