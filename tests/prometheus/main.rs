@@ -6,6 +6,8 @@
 mod process;
 
 mod differential;
+mod exemplars;
+mod federation;
 mod generate;
 mod peer;
 mod remote_write;
