@@ -11,6 +11,7 @@ fuzz_target!(|body: &[u8]| {
             series.label_key(&mut scratch).labels().for_each(drop);
             series.samples().for_each(drop);
             series.histograms(4096).for_each(drop);
+            series.exemplars().for_each(drop);
         }
     }
     if let Ok(request) = v2::Request::read(body) {
@@ -21,6 +22,7 @@ fuzz_target!(|body: &[u8]| {
             }
             series.samples().for_each(drop);
             series.histograms(4096).for_each(drop);
+            series.exemplars().for_each(drop);
         }
     }
 });

@@ -367,6 +367,7 @@ impl Translator<'_> {
         exemplars: &[message::Exemplar],
         series: impl Fn(f64) -> Option<&'l Labels>,
     ) {
+        let before = self.out.exemplars.len();
         for exemplar in exemplars {
             let kept = translate_exemplar(exemplar)
                 .filter(|exemplar| self.context.bounds.admit(exemplar.at).is_ok())
@@ -376,6 +377,11 @@ impl Translator<'_> {
                 None => self.out.exemplars_skipped += 1,
             }
         }
+        // A point gives them in any order, and only what comes later is news.
+        self.out.exemplars[before..].sort_by(|(_, a), (_, b)| {
+            let by_value = a.value.total_cmp(&b.value);
+            a.at.cmp(&b.at).then(by_value).then_with(|| a.labels.cmp(&b.labels))
+        });
     }
 
     /// Samples of `target_info` from the first to the last time of the resource, so close that
