@@ -61,7 +61,7 @@ impl<'a> ExemplarIter<'_, 'a> {
                 ((field, wire), _) => rest.skip(field, wire)?,
             }
         }
-        if texts.len() % 2 != 0 {
+        if !texts.len().is_multiple_of(2) {
             return Err(rest.error("an odd number of label references"));
         }
         let pairs = texts.chunks_exact(2).map(|pair| (pair[0], pair[1]));
