@@ -7,5 +7,6 @@ mod process;
 
 mod differential;
 mod generate;
+mod histograms;
 mod peer;
 mod remote_write;
