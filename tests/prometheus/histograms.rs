@@ -135,7 +135,7 @@ fn histograms_that_prometheus_sends_on_are_the_same_in_both() {
          queue_config: {{batch_send_deadline: 200ms}}\n",
         daemon.url()
     );
-    let features = "promql-at-modifier,native-histograms";
+    let features = "native-histograms";
     let prometheus = Prometheus::start_with_features(directory.path(), &config, features);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     // Prometheus does not send on what was before its start, so all of it is ahead of the clock:
@@ -175,7 +175,10 @@ fn histograms_that_prometheus_sends_on_are_the_same_in_both() {
     let start = seconds(from - 20_000);
     let range = [("query", "h"), ("start", start.as_str()), ("end", end.as_str()), ("step", "37s")];
     same("/api/v1/query_range", &range);
-    // And once more from a segment.
+    // What was acknowledged survives a kill, and a stop.
+    daemon.kill();
+    let daemon = Daemon::start_quiet(directory.path());
+    assert_eq!(result(daemon.address, "/api/v1/query", &all), theirs);
     assert_eq!(daemon.stop().0, Some(0));
     let daemon = Daemon::start_quiet(directory.path());
     assert_eq!(result(daemon.address, "/api/v1/query", &all), theirs);

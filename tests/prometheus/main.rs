@@ -10,3 +10,4 @@ mod generate;
 mod histograms;
 mod peer;
 mod remote_write;
+mod stats;

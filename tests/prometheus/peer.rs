@@ -18,7 +18,7 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts it with a configuration and waits until it is ready.
     pub(crate) fn start(directory: &Path, config: &str) -> Prometheus {
-        Self::start_with_features(directory, config, "promql-at-modifier")
+        Self::start_with_features(directory, config, "promql-per-step-stats")
     }
 
     pub(crate) fn start_with_features(
