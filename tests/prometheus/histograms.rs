@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::peer::{Prometheus, ask, put, put_varint, write_body};
-use super::process::{Daemon, PATIENCE};
+use super::process::{Daemon, PATIENCE, run, text};
 
 const STEP_MS: i64 = 15_000;
 const STEPS: i64 = 36;
@@ -180,6 +180,17 @@ fn histograms_that_prometheus_sends_on_are_the_same_in_both() {
     let daemon = Daemon::start_quiet(directory.path());
     assert_eq!(result(daemon.address, "/api/v1/query", &all), theirs);
     assert_eq!(daemon.stop().0, Some(0));
-    let daemon = Daemon::start_quiet(directory.path());
-    assert_eq!(result(daemon.address, "/api/v1/query", &all), theirs);
+    let data = directory.path().join("data");
+    let data = data.to_str().expect("UTF-8");
+    let verified = run(&["verify", "--data-dir", data]);
+    assert!(text(&verified.stdout).contains("all intact"), "{}", text(&verified.stderr));
+    assert!(run(&["compact", "--data-dir", data]).status.success());
+    let rescued = tempfile::tempdir().expect("a directory");
+    let (file, target) = (format!("{data}/vedette.redb"), rescued.path().join("data"));
+    let salvaged = run(&["salvage", &file, target.to_str().expect("UTF-8")]);
+    assert!(salvaged.status.success(), "{}", text(&salvaged.stderr));
+    for place in [directory.path(), rescued.path()] {
+        let daemon = Daemon::start_quiet(place);
+        assert_eq!(result(daemon.address, "/api/v1/query", &all), theirs);
+    }
 }
