@@ -4,11 +4,11 @@ mod support;
 
 use std::sync::Arc;
 
-use support::disk::{Fault, SimDisk};
+use support::disk::{Fault, Random, SimDisk};
 use support::engine::{
     Expected, everything, histogram, labels, marked, open, read, read_all, series, write,
 };
-use vedette::model::{HISTOGRAM_NAN, STALE_NAN, Timestamp};
+use vedette::model::{BucketSpan, Buckets, HISTOGRAM_NAN, Histogram, STALE_NAN, Timestamp};
 use vedette::promql::{Selection, Source as _};
 use vedette::tsdb::{Level, Retention};
 
@@ -335,9 +335,8 @@ fn histograms_larger_than_a_part_of_the_journal_are_kept() {
     let wide = |seed: u64| {
         let counts: Vec<f64> = (0..16_384u64).map(|i| ((i * seed) % 1009) as f64 + 0.1).collect();
         let length = counts.len() as u32;
-        let spans = vec![vedette::model::BucketSpan { offset: 0, length }];
-        let positive = vedette::model::Buckets { spans, counts };
-        Arc::new(vedette::model::Histogram { positive, ..histogram(0) })
+        let positive = Buckets { spans: vec![BucketSpan { offset: 0, length }], counts };
+        Arc::new(Histogram { positive, ..histogram(0) })
     };
     let mut builder = tsdb.batch();
     for seed in 0..5 {
@@ -394,6 +393,60 @@ fn of_histograms_past_their_retention_the_last_of_each_five_minutes_stays() {
     }
     drop(tsdb);
     assert_eq!(read_all(&open(&disk).expect("opens again"))[&series(1)], last);
+}
+
+/// Requests whose durations fall into 30 buckets, most into the middle ones, seen every 15 s for
+/// a day: once as native histograms, once as what classic histograms make of them.
+#[test]
+fn a_native_histogram_takes_less_room_than_classic_buckets() {
+    const BUCKETS: u64 = 30;
+    const STEPS: u64 = 5760;
+    let mut random = Random(7);
+    let mut sizes = [0, 0];
+    for (kind, size) in sizes.iter_mut().enumerate() {
+        let disk = SimDisk::new();
+        let tsdb = open(&disk).expect("opens");
+        for name in 0..4u64 {
+            let mut builder = tsdb.batch();
+            let (mut counts, mut sum) = ([0.0; BUCKETS as usize], 0.0);
+            for step in 0..STEPS {
+                for _ in 0..random.below(60) {
+                    // The sum of five dice: most often in the middle.
+                    let bucket: u64 = (0..5).map(|_| random.below(BUCKETS / 5 + 1)).sum();
+                    let bucket = bucket.min(BUCKETS - 1);
+                    counts[bucket as usize] += 1.0;
+                    sum += 0.001 * 2f64.powf(bucket as f64 / 8.0) * (1.0 + 1e-4 * step as f64);
+                }
+                let at = Timestamp::from_millis(START + step as i64 * 15_000);
+                let total: f64 = counts.iter().sum();
+                if kind == 0 {
+                    let spans = vec![BucketSpan { offset: -80, length: BUCKETS as u32 }];
+                    let positive = Buckets { spans, counts: counts.to_vec() };
+                    let native =
+                        Histogram { schema: 3, count: total, sum, positive, ..histogram(0) };
+                    let id = builder.series(&series(name), None);
+                    builder.push_histogram(id, at, Arc::new(native));
+                } else {
+                    let mut below = 0.0;
+                    for (bucket, count) in counts.iter().chain([&0.0]).enumerate() {
+                        below += count;
+                        let id = series(name * 100 + bucket as u64);
+                        builder.push_labels(&id, at, below);
+                    }
+                    builder.push_labels(&series(name * 100 + 98), at, total);
+                    builder.push_labels(&series(name * 100 + 99), at, sum);
+                }
+            }
+            tsdb.write(&[builder.finish()]).expect("writes");
+        }
+        tsdb.flush(&|_| {}).expect("flushes");
+        let now = Timestamp::from_millis(START + 2 * DAY);
+        while tsdb.merge(now, &|_| {}).expect("merges") {}
+        *size = tsdb.segments().iter().map(|segment| segment.bytes).sum::<u64>();
+        println!("{kind}: {:.2} bytes a histogram", *size as f64 / (4 * STEPS) as f64);
+    }
+    let [native, classic] = sizes;
+    assert!(native * 10 < classic * 9, "{native} and {classic} bytes");
 }
 
 #[test]

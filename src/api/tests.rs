@@ -21,6 +21,8 @@ use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
 use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
+mod histograms;
+
 use super::params::Params;
 use super::query::{Asked, run};
 use super::state::{App, Engine};

@@ -22,7 +22,8 @@ pub struct Limits {
     pub histogram_buckets_max: usize,
     /// Series that may be known at once; further new ones are refused.
     pub series_max: usize,
-    /// Samples that may wait for the writer; beyond that writers are told to retry.
+    /// Samples that may wait for the writer; beyond that writers are told to retry. A native
+    /// histogram counts for as many numbers as take the same memory.
     pub queued_samples_max: usize,
     /// Metric families whose type and help are remembered.
     pub metadata_max: usize,

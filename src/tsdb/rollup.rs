@@ -255,7 +255,7 @@ fn combine(how: Use, first: &mut Samples, second: &Samples) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::STALE_NAN;
+    use crate::model::{Histogram, STALE_NAN};
 
     fn samples(pairs: &[(i64, f64)]) -> Samples {
         let mut out = Samples::default();
@@ -276,6 +276,37 @@ mod tests {
         assert_eq!(last, [2.0, 4.0]);
         // 3 → 5 → 9, then a reset to 2; then 2 → 4.
         assert_eq!(increase, [8.0, 2.0]);
+    }
+
+    #[test]
+    fn of_histograms_the_last_of_a_bucket_stays_and_tells_of_resets() {
+        let mut input = Samples::default();
+        let hints = [
+            (0, ResetHint::Unknown),
+            (200_000, ResetHint::Reset),
+            (299_999, ResetHint::Unknown),
+            (300_000, ResetHint::Unknown),
+            (610_000, ResetHint::Gauge),
+        ];
+        for (at, reset_hint) in hints {
+            let histogram = Histogram { sum: at as f64, reset_hint, ..Histogram::default() };
+            input.push_histogram(at, Arc::new(histogram));
+            input.push(at + 1, 1.0);
+        }
+        let last = last_histograms(&input, Resolution::FiveMinutes);
+        let told: Vec<_> =
+            last.histograms.iter().flatten().map(|h| (h.sum, h.reset_hint)).collect();
+        let expected = [
+            (299_999.0, ResetHint::Reset),
+            (300_000.0, ResetHint::Unknown),
+            (610_000.0, ResetHint::Gauge),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(last.times, [299_999, 300_000, 610_000]);
+        // The figures are those of the numbers alone.
+        let figures = reduce(&input, Resolution::FiveMinutes, None);
+        assert_eq!(figures.times, [200_001, 300_001, 610_001]);
+        assert_eq!(figures.columns[3], [2.0, 2.0, 1.0]);
     }
 
     #[test]

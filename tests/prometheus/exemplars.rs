@@ -68,7 +68,7 @@ fn prometheus_sends_its_exemplars_to_us_and_both_answer_alike() {
         daemon.url()
     );
     let start = now_s();
-    let prometheus = Prometheus::start(directory.path(), &config);
+    let prometheus = Prometheus::start_with_features(directory.path(), &config, "exemplar-storage");
     std::thread::sleep(Duration::from_secs(9));
     // What is older than this was sent.
     let end = now_s() - 3.0;

@@ -9,6 +9,7 @@ mod differential;
 mod exemplars;
 mod federation;
 mod generate;
+mod histograms;
 mod peer;
 mod remote_write;
 mod stats;

@@ -31,7 +31,7 @@ pub fn histogram(number: u64) -> Histogram {
     let kind = number / 64 % 5;
     let buckets = 3 + kind * 2 + number / 16 % 2;
     // Half of the kinds count in fractions.
-    let unit = if kind % 2 == 0 { 1.0 } else { 0.37 };
+    let unit = if kind.is_multiple_of(2) { 1.0 } else { 0.37 };
     let counts: Vec<f64> =
         (0..buckets).map(|bucket| ((number * (bucket + 1)) % 100_003) as f64 * unit).collect();
     let total: f64 = counts.iter().sum();

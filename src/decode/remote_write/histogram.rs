@@ -18,8 +18,11 @@ pub struct HistogramIter<'a> {
     pub(super) buckets_max: usize,
 }
 
+/// When it was measured, and what it is or why it is not let in.
+type Judged = (Timestamp, Result<Reading, Reason>);
+
 impl Iterator for HistogramIter<'_> {
-    type Item = Result<(Timestamp, Result<Reading, Reason>), WireError>;
+    type Item = Result<Judged, WireError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let found = self.find();
@@ -31,7 +34,7 @@ impl Iterator for HistogramIter<'_> {
 }
 
 impl HistogramIter<'_> {
-    fn find(&mut self) -> Result<Option<(Timestamp, Result<Reading, Reason>)>, WireError> {
+    fn find(&mut self) -> Result<Option<Judged>, WireError> {
         while !self.cursor.is_empty() {
             match self.cursor.key()? {
                 (field, WireType::Bytes) if field == self.field => {

@@ -20,6 +20,6 @@ pub use histogram::HistogramIter;
 pub use series::{LabelIter, LabelKey, MetadataEntry, SampleIter};
 
 #[cfg(test)]
-mod messages;
+pub(crate) mod messages;
 #[cfg(test)]
 mod oracle;
