@@ -12,8 +12,8 @@ use tower::ServiceExt as _;
 
 use crate::config::Settings;
 use crate::decode::otlp::messages::{
-    Data, Exemplar, ExemplarNumber, Gauge, Metric, Number, NumberPoint, Response, Status, Sum,
-    metric, point, request, text,
+    Buckets, Data, Exemplar, ExemplarNumber, ExponentialHistogram, ExponentialPoint, Gauge, Metric,
+    Number, NumberPoint, Response, Status, Sum, metric, point, request, text,
 };
 
 use super::tests::{NOW_S, Served, ask, get, serve};
@@ -165,6 +165,106 @@ async fn an_export_that_comes_at_a_bad_time_is_to_be_sent_again() {
     assert_eq!(Status::decode(answer.as_slice()).expect("a status").code, 14);
 }
 
+#[tokio::test]
+async fn histograms_of_otlp_can_be_queried() {
+    let served = serve(Settings::default());
+    let one = ExponentialPoint {
+        time_unix_nano: at_ms() * 1_000_000,
+        count: 7,
+        sum: Some(3.5),
+        scale: 0,
+        zero_count: 1,
+        positive: Some(Buckets { offset: -2, bucket_counts: vec![2, 4] }),
+        ..ExponentialPoint::default()
+    };
+    let data = ExponentialHistogram { data_points: vec![one], aggregation_temporality: 2 };
+    let body = request(vec![metric("size", "By", Data::Exponential(data))]).encode_to_vec();
+    assert_eq!(raw(&served, post("/v1/metrics", &[PROTOBUF], body)).await.0, 200);
+    // Buckets (1/4, 1/2] and (1/2, 1]; three of the seven are at most 1/2.
+    for (query, value) in [
+        ("histogram_count(size_bytes)", "7"),
+        ("histogram_sum(size_bytes)", "3.5"),
+        ("histogram_fraction(0,0.5,size_bytes)*7", "3"),
+    ] {
+        let (_, read) = get(&served, &format!("/api/v1/query?query={query}")).await;
+        assert_eq!(read["data"]["result"][0]["value"][1], value, "{query}: {read}");
+    }
+}
+
+/// Remote write 2.0 as far as exemplars need it (`io/prometheus/write/v2/types.proto`).
+mod write2 {
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Request {
+        #[prost(string, repeated, tag = "4")]
+        pub(super) symbols: Vec<String>,
+        #[prost(message, repeated, tag = "5")]
+        pub(super) timeseries: Vec<Series>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Series {
+        #[prost(uint32, repeated, tag = "1")]
+        pub(super) labels_refs: Vec<u32>,
+        #[prost(message, repeated, tag = "2")]
+        pub(super) samples: Vec<Sample>,
+        #[prost(message, repeated, tag = "4")]
+        pub(super) exemplars: Vec<Exemplar>,
+    }
+    #[derive(Clone, Copy, PartialEq, prost::Message)]
+    pub(super) struct Sample {
+        #[prost(double, tag = "1")]
+        pub(super) value: f64,
+        #[prost(int64, tag = "2")]
+        pub(super) timestamp: i64,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Exemplar {
+        #[prost(uint32, repeated, tag = "1")]
+        pub(super) labels_refs: Vec<u32>,
+        #[prost(double, tag = "2")]
+        pub(super) value: f64,
+        #[prost(int64, tag = "3")]
+        pub(super) timestamp: i64,
+    }
+}
+
+#[tokio::test]
+async fn remote_write_2_says_how_many_exemplars_it_took() {
+    let served = serve(Settings::default());
+    let at = NOW_S * 1000;
+    let exemplar = |timestamp| write2::Exemplar { labels_refs: vec![4, 5], value: 0.5, timestamp };
+    let series = |name: u32, samples, exemplars| write2::Series {
+        labels_refs: vec![1, name],
+        samples,
+        exemplars,
+    };
+    let sample = write2::Sample { value: 1.0, timestamp: at };
+    let body = write2::Request {
+        symbols: ["", "__name__", "known", "stranger", "trace_id", "t"].map(str::to_owned).to_vec(),
+        timeseries: vec![
+            series(2, vec![sample], vec![exemplar(at - 1), exemplar(1)]),
+            // As Prometheus sends them: apart from the samples, and of a series nobody knows.
+            series(2, vec![], vec![exemplar(at)]),
+            series(3, vec![], vec![exemplar(at)]),
+        ],
+    };
+    let packed = snap::raw::Encoder::new().compress_vec(&body.encode_to_vec()).expect("packed");
+    let headers = [
+        ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+        ("content-encoding", "snappy"),
+    ];
+    let (status, headers, _) = raw(&served, post("/api/v1/write", &headers, packed)).await;
+    assert_eq!(status, 204);
+    assert_eq!(headers["x-prometheus-remote-write-samples-written"], "1");
+    assert_eq!(headers["x-prometheus-remote-write-exemplars-written"], "2");
+    assert_eq!(served.app.telemetry.exemplars_skipped.get(), 2);
+    let (_, found) = get(&served, "/api/v1/query_exemplars?query=%7B__name__=~%22.%2B%22%7D").await;
+    let data = found["data"].as_array().expect("a list");
+    assert_eq!(data.len(), 1);
+    assert_eq!(data[0]["exemplars"].as_array().map(Vec::len), Some(2));
+    let (_, series) = get(&served, "/api/v1/series?match[]=stranger").await;
+    assert_eq!(series["data"], json!([]), "an exemplar alone makes no series");
+}
+
 /// The shape is that of Prometheus's documentation of its HTTP API ("Querying exemplars").
 #[tokio::test]
 async fn exemplars_are_found_by_any_selector_of_a_query() {
@@ -258,6 +358,11 @@ async fn federation_gives_the_latest_samples_by_name() {
         let time = crate::model::Timestamp::from_millis(at - age_ms);
         pipeline.push_labels(&labels, time, value);
     }
+    // Text cannot say a native histogram.
+    let native = crate::model::Labels::from_pairs([("__name__", "native")]).expect("valid");
+    let native = pipeline.series(&native, None);
+    let time = crate::model::Timestamp::from_millis(at);
+    pipeline.push_histogram(native, time, std::sync::Arc::default());
     let batch = pipeline.finish();
     served.app.engine().expect("open").tsdb.write(&[batch]).expect("written");
     let all = "match[]=%7B__name__=~%22.%2B%22%7D&match[]=up";
