@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::Arc;
 
-use support::disk::{Fault, SimDisk};
+use support::disk::{Fault, Random, SimDisk};
 use support::engine::{labels, open, series};
 use vedette::model::{Exemplar, Labels, Matcher, Timestamp};
 use vedette::store::{Store, StoreOptions};
@@ -146,4 +146,38 @@ fn a_commit_that_fails_at_any_point_leaves_exemplars_with_their_samples_or_not_a
         }
         operation += 1;
     }
+}
+
+#[test]
+fn acknowledged_exemplars_outlive_power_cuts() {
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let disk = SimDisk::new();
+        let mut acknowledged = 0;
+        let mut next = 1;
+        for _ in 0..4 {
+            disk.fail_after(20 + random.below(200), Fault::PowerCut);
+            // Opening may be cut off as well.
+            if let Ok(tsdb) = open_any(&disk) {
+                while write(&tsdb, &series(1), &[next]).is_ok() {
+                    acknowledged = next;
+                    next += 1;
+                }
+            }
+            disk.crash(&mut random);
+            disk.heal();
+            let found = numbers(&open(&disk).expect("opens"));
+            let cut_off = acknowledged + 1;
+            let all = |last: i64| (1..=last).collect::<Vec<_>>();
+            assert!(found == all(acknowledged) || found == all(cut_off), "seed {seed}: {found:?}");
+            acknowledged = found.len() as i64;
+            next = acknowledged + 1;
+        }
+    }
+}
+
+/// Opens a store on a disk that may fail meanwhile.
+fn open_any(disk: &SimDisk) -> Result<Tsdb, TsdbError> {
+    let store = Store::open(Arc::new(disk.clone()), StoreOptions::default(), &|_| {})?;
+    Ok(Tsdb::open(Arc::new(store), TsdbOptions::default(), &|_| {})?.0)
 }

@@ -48,7 +48,9 @@ impl Batch {
 
     /// How many numbers take as much memory as this batch does.
     pub fn weight(&self) -> usize {
-        self.samples.len() + self.histogram_bytes / size_of::<BatchSample>()
+        self.samples.len()
+            + self.histogram_bytes / size_of::<BatchSample>()
+            + self.exemplars.len() * EXEMPLAR_WEIGHT
     }
 
     /// How many of its series were not known.
@@ -202,6 +204,9 @@ impl<'t> BatchBuilder<'t> {
         self.batch
     }
 }
+
+/// Samples that take as much memory as an exemplar with a trace's identifier.
+const EXEMPLAR_WEIGHT: usize = 8;
 
 /// The form of [`Labels::as_bytes`].
 const CANONICAL_FORM: u8 = 0;

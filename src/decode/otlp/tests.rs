@@ -392,7 +392,7 @@ fn bodies_of_endless_tiny_parts_are_refused_before_they_take_memory() {
     }
     let error = translated(&body, Form::Protobuf, &Otlp::default()).expect_err("refused");
     assert_eq!(error, OtlpError::TooManyParts { max: super::PARTS_MAX });
-    let json = "[".repeat(4 * super::PARTS_MAX + 1);
+    let json = "[".repeat(2 * super::PARTS_MAX + 1);
     let error = translated(json.as_bytes(), Form::Json, &Otlp::default()).expect_err("refused");
     assert_eq!(error, OtlpError::TooManyParts { max: super::PARTS_MAX });
 }
