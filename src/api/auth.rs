@@ -42,7 +42,7 @@ fn may(role: Role, permission: Permission) -> bool {
 /// Which permission a path asks for. The first line whose beginning fits decides; a path that
 /// ends in `/` here stands for everything below it. What is not listed needs an administrator,
 /// so that a forgotten route is closed and not open.
-const PERMISSIONS: [(&str, Permission); 25] = [
+const PERMISSIONS: [(&str, Permission); 26] = [
     ("/-/healthy", Permission::Open),
     ("/-/ready", Permission::Open),
     ("/-/reload", Permission::Operate),
@@ -54,6 +54,7 @@ const PERMISSIONS: [(&str, Permission); 25] = [
     ("/api/v1/query", Permission::Read),
     ("/api/v1/query_range", Permission::Read),
     ("/api/v1/format_query", Permission::Read),
+    ("/api/v1/parse_query", Permission::Read),
     ("/api/v1/query_exemplars", Permission::Read),
     ("/api/v1/rules", Permission::Read),
     ("/api/v1/alerts", Permission::Read),

@@ -17,6 +17,7 @@ mod native;
 mod notation;
 mod operators;
 mod parser;
+mod prettify;
 mod print;
 mod selectors;
 mod signature;
@@ -39,6 +40,7 @@ pub use notation::{
     NOTED_VALUES_MAX, NotedSeries, parse_histogram, parse_series, parse_values, write_histogram,
 };
 pub use parser::{parse, parse_selector};
+pub use prettify::prettify;
 pub use selectors::selectors;
 pub use source::{Hints, Samples, Selection, SeriesCursor, Source, SourceError};
 pub use span::{ParseError, Span};
