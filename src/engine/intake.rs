@@ -8,7 +8,7 @@ use crate::decode::admit::{
     Reason, Refusals, TimeBounds, admit_labels, check_histogram, check_size,
 };
 use crate::decode::remote_write::{HistogramIter, LabelKey, MetadataEntry, SampleIter, v1, v2};
-use crate::model::{Histogram, Labels, Metadata, Reading, ResetHint, Row, Timestamp};
+use crate::model::{Histogram, Labels, Metadata, Reading, ResetHint, Row, Timestamp, is_stale_nan};
 use crate::tsdb::{Batch, BatchBuilder, BatchSeries, SeriesKey};
 
 /// The wire form of remote write's label keys; version 2 gives the same as version 1.
@@ -209,6 +209,10 @@ impl<'t> IntakeReader<'t> {
         match &row.value {
             Reading::Float(value) => {
                 self.builder.push(series, row.at, *value);
+                Ok(())
+            }
+            Reading::Histogram(histogram) if is_stale_nan(histogram.sum) => {
+                self.builder.push(series, row.at, histogram.sum);
                 Ok(())
             }
             Reading::Histogram(histogram) => {
