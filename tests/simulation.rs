@@ -58,7 +58,7 @@ impl World {
                 let at = at - (self.counter / 1000) * 7_000_000_000;
                 let number = self.random.below(12);
                 // Series of numbers, of histograms, and of both.
-                let is_histogram = number < 2 || (number < 4 && self.counter % 3 == 0);
+                let is_histogram = number == 0 || (number < 3 && self.counter % 8 == 0);
                 let value = match is_histogram {
                     true => marked(self.counter as u64),
                     false => (self.counter as f64 / 4.0).to_bits(),

@@ -43,7 +43,7 @@ impl Default for Limits {
             labels_max: 64,
             label_name_bytes_max: 1024,
             label_value_bytes_max: 8192,
-            histogram_buckets_max: 4096,
+            histogram_buckets_max: 2048,
             series_max: 5_000_000,
             queued_samples_max: 2_000_000,
             metadata_max: 20_000,

@@ -10,7 +10,9 @@ use crate::decode::admit::{
 use crate::decode::remote_write::{
     ExemplarIter, HistogramIter, LabelKey, MetadataEntry, SampleIter, v1, v2,
 };
-use crate::model::{Exemplar, Histogram, Labels, Metadata, Reading, ResetHint, Row, Timestamp};
+use crate::model::{
+    Exemplar, Histogram, Labels, Metadata, Reading, ResetHint, Row, Timestamp, is_stale_nan,
+};
 use crate::tsdb::{Batch, BatchBuilder, BatchSeries, SeriesKey};
 
 /// The wire form of remote write's label keys; version 2 gives the same as version 1.
@@ -260,6 +262,10 @@ impl<'t> IntakeReader<'t> {
         match &row.value {
             Reading::Float(value) => {
                 self.builder.push(series, row.at, *value);
+                Ok(())
+            }
+            Reading::Histogram(histogram) if is_stale_nan(histogram.sum) => {
+                self.builder.push(series, row.at, histogram.sum);
                 Ok(())
             }
             Reading::Histogram(histogram) => {

@@ -149,12 +149,22 @@ pub(super) fn put_in_order(samples: &mut Samples) {
     for place in order {
         let place = place as usize;
         let (at, value) = (samples.times[place], samples.values[place]);
-        if sorted.times.last() == Some(&at) {
+        let is_again = sorted.times.last() == Some(&at);
+        if samples.histograms.is_empty() {
+            if is_again {
+                sorted.values.pop();
+                sorted.values.push(value);
+            } else {
+                sorted.push(at, value);
+            }
+            continue;
+        }
+        if is_again {
             sorted.truncate(sorted.len() - 1);
         }
         match samples.histogram(place) {
-            Some(histogram) => sorted.push_histogram(at, Arc::clone(histogram)),
             None => sorted.push(at, value),
+            Some(histogram) => sorted.push_histogram(at, Arc::clone(histogram)),
         }
     }
     *samples = sorted;

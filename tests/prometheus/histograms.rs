@@ -172,9 +172,14 @@ fn histograms_that_prometheus_sends_on_are_the_same_in_both() {
         assert!(theirs.as_array().is_some_and(|series| series.len() == KINDS));
     };
     same("/api/v1/query", &instant);
+    for query in ["histogram_count(h)", "histogram_sum(h)"] {
+        same("/api/v1/query", &[("query", query), ("time", end.as_str())]);
+    }
     let start = seconds(from - 20_000);
     let range = [("query", "h"), ("start", start.as_str()), ("end", end.as_str()), ("step", "37s")];
     same("/api/v1/query_range", &range);
+    let shown = run(&["query", "h", "--time", &end, "--url", &daemon.url()]);
+    assert!(text(&shown.stdout).contains("count 120, sum 437.6"), "{}", text(&shown.stdout));
     // What was acknowledged survives a kill, and a stop.
     daemon.kill();
     let daemon = Daemon::start_quiet(directory.path());

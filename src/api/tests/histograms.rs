@@ -1,12 +1,19 @@
 //! Native histograms from remote write to answers.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 
 use super::{NOW_S, get, remote_write, serve};
 use crate::config::Settings;
+use crate::decode::admit::Refusals;
 use crate::decode::remote_write::messages::both::{Count, Histogram, Span};
 use crate::decode::remote_write::messages::{one, two};
-use crate::model::STALE_NAN;
+use crate::model::{
+    BucketSpan, Buckets, Histogram as Native, Labels, Reading, ResetHint, Row, STALE_NAN, Timestamp,
+};
+use crate::promql::{Hints, Samples, Selection, Source as _};
+use crate::telemetry::Way;
 
 const AT: i64 = NOW_S * 1000;
 
@@ -80,4 +87,56 @@ async fn version_1_takes_histograms_too() {
     assert_eq!(response.expect("infallible").status().as_u16(), 204);
     let (_, read) = get(&served, "/api/v1/query?query=h%5B1m%5D").await;
     assert_eq!(read["data"]["result"][0]["histograms"][0][1]["count"], "3", "{read}");
+}
+
+#[tokio::test]
+async fn rows_of_rules_and_decoders_may_be_histograms() {
+    let served = serve(Settings::default());
+    let labels = Labels::from_pairs([("__name__", "recorded")]).expect("valid");
+    let native = |reset_hint, length: usize| Native {
+        reset_hint,
+        count: length as f64,
+        positive: Buckets {
+            spans: vec![BucketSpan { offset: 0, length: length as u32 }],
+            counts: vec![1.0; length],
+        },
+        ..Native::default()
+    };
+    let mut odd = native(ResetHint::Unknown, 3);
+    odd.positive.counts.pop();
+    let ended = Native { sum: f64::from_bits(STALE_NAN), ..Native::default() };
+    let too_wide = native(ResetHint::Unknown, 2049);
+    let good = native(ResetHint::NotReset, 3);
+    let rows: Vec<Row> = [good, odd, too_wide, ended]
+        .into_iter()
+        .enumerate()
+        .map(|(place, histogram)| Row {
+            labels: labels.clone(),
+            at: Timestamp::from_millis(AT + place as i64),
+            value: Reading::Histogram(Arc::new(histogram)),
+        })
+        .collect();
+    let engine = served.app.engine().expect("ready");
+    let intake = engine.pipeline.read_rows(&rows, [], Refusals::new());
+    let written = engine.pipeline.write(Way::Json, intake).await.expect("written");
+    assert_eq!((written.samples, written.refusals.total()), (2, 2));
+    let codes: Vec<_> = written.refusals.by_code().iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, ["invalid_histogram", "too_many_buckets"]);
+    let reader = engine.tsdb.reader().expect("a view");
+    let selection = Selection {
+        matchers: vec![
+            crate::model::Matcher::new("__name__", crate::model::MatchOp::Equal, "recorded")
+                .expect("valid"),
+        ],
+        start: Timestamp::MIN,
+        end: Timestamp::MAX,
+        hints: Hints::default(),
+    };
+    let mut samples = Samples::default();
+    let mut cursor = reader.select(&selection).expect("selects");
+    assert_eq!(cursor.next(&mut samples).expect("reads"), Some(labels));
+    assert_eq!(samples.times, [AT, AT + 3]);
+    // Which histogram it was not reset since is anybody's guess.
+    assert_eq!(samples.histogram(0).map(|h| &**h), Some(&native(ResetHint::Unknown, 3)));
+    assert_eq!(samples.values[1].to_bits(), STALE_NAN);
 }
