@@ -68,7 +68,8 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
         Kind::Range(kind) => range_call::open(run, call, kind, grid)?,
         Kind::HistogramQuantile => {
             let (quantile, buckets) = (argument_span(arg(0)?), argument_span(arg(1)?));
-            let spans = histogram::Spans { quantile, buckets, monotonicity: buckets };
+            let spans =
+                histogram::Spans { quantile, native: quantile, buckets, monotonicity: buckets };
             histogram::quantile(run, number(0)?, series(1)?, grid, spans)?
         }
         Kind::HistogramFraction => {
@@ -110,7 +111,12 @@ fn quantiles<'r>(
     let mut all = Vec::new();
     for one in wanted {
         let q = scalars(run, one, grid)?;
-        let spans = histogram::Spans { quantile: argument_span(one), buckets, monotonicity };
+        let spans = histogram::Spans {
+            quantile: argument_span(one),
+            native: buckets,
+            buckets,
+            monotonicity,
+        };
         let copy = Replay::stream(input.series.clone(), run.hold(0)?);
         let mut stream = histogram::quantile(run, q.clone(), copy, grid, spans)?;
         let mut series = StepSeries::default();

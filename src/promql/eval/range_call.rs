@@ -124,7 +124,11 @@ impl SeriesStream for RangeCall<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         while let Some(labels) = self.input.next(&mut self.samples)? {
             self.run.check()?;
-            let histograms = mixed::split(&mut self.samples);
+            // Ranges that reach beyond their ends refuse histograms.
+            let histograms = match self.input.ends.0 {
+                Ends::Plain => mixed::split(&mut self.samples),
+                _ => Vec::new(),
+            };
             self.fill(&mut out.values)?;
             out.histograms.clear();
             if !histograms.is_empty() {
