@@ -19,6 +19,7 @@ mod router;
 mod series;
 mod state;
 mod status;
+mod syntax;
 mod targets;
 mod tls;
 pub mod tokens;

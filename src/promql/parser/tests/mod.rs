@@ -1,3 +1,5 @@
+mod newer;
+
 use super::super::ast::*;
 use super::*;
 
