@@ -11,6 +11,7 @@ mod collect;
 mod example;
 mod limits;
 mod load;
+mod otlp;
 mod overlay;
 mod place;
 mod query;
@@ -25,6 +26,7 @@ pub use auth::{Auth, AuthMode, FileToken, Role, TokenHash};
 pub use collect::{Collect, Collector};
 pub use limits::Limits;
 pub use load::{ConfigError, Flags, Inputs};
+pub use otlp::{Otlp, TranslationStrategy};
 pub use query::Query;
 pub use scrape::{
     Authorization, BasicAuth, FileSdConfig, RelabelAction, RelabelConfig, ScrapeConfig,
@@ -52,6 +54,8 @@ pub struct Settings {
     pub collect: Collect,
     /// Targets that are asked for their metrics.
     pub scrape: Vec<ScrapeConfig>,
+    /// How OTLP metrics become series.
+    pub otlp: Otlp,
     /// Bounds on PromQL.
     pub query: Query,
     /// Bounds on input.
