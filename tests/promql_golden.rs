@@ -163,7 +163,7 @@ fn query(memory: &Memory, kind: &str, rest: &str, expected: &[&str]) -> Result<(
                 [start, end, step] => (*start..=*end).step_by(*step as usize).collect(),
                 _ => times,
             };
-            expect_answer(&answer, expected, kind == "ordered", &steps)
+            expect_answer(&answer, text, expected, kind == "ordered", &steps)
         }
     }
 }
@@ -217,6 +217,7 @@ fn same(a: f64, b: f64) -> bool {
 
 fn expect_answer(
     answer: &Answer,
+    query: &str,
     expected: &[&str],
     ordered: bool,
     steps: &[i64],
@@ -270,14 +271,15 @@ fn expect_answer(
         }
         return Err(lines);
     }
+    let (warnings, infos) = answer.annotations.as_strings(query, 0);
     for note in notes {
         let (list, text) = match note.split_once(": ") {
-            Some(("warning", text)) => (&answer.warnings, text),
-            Some((_, text)) => (&answer.infos, text),
+            Some(("warning", text)) => (&warnings, text),
+            Some((_, text)) => (&infos, text),
             None => panic!("{note}?"),
         };
         if !list.iter().any(|found| fits(found, text)) {
-            return Err(format!("  got notes {:?} {:?}", answer.warnings, answer.infos));
+            return Err(format!("  got notes {warnings:?} {infos:?}"));
         }
     }
     Ok(())

@@ -41,7 +41,8 @@ pub(super) async fn instant(State(app): State<Arc<App>>, request: Request) -> An
     let at = params.time("time")?.unwrap_or_else(|| app.clock.now());
     let expr = parse_query(&text)?;
     let asked = Asked::read(&app, &params)?;
-    run(&app, &asked, move |reader, options| promql::instant(reader, &expr, at, options)).await
+    run(&app, &asked, text, move |reader, options| promql::instant(reader, &expr, at, options))
+        .await
 }
 
 /// `/api/v1/query_range`
@@ -72,7 +73,7 @@ pub(super) async fn range(State(app): State<Arc<App>>, request: Request) -> Answ
     let text = params.get("query").unwrap_or("").to_owned();
     let expr = parse_query(&text)?;
     let asked = Asked::read(&app, &params)?;
-    run(&app, &asked, move |reader, options| {
+    run(&app, &asked, text, move |reader, options| {
         promql::range(reader, &expr, start, end, step_ms, options)
     })
     .await
@@ -109,7 +110,16 @@ pub(super) struct Asked {
     lookback_ms: i64,
     max_samples: u64,
     limit: Option<usize>,
-    stats: bool,
+    stats: Stats,
+}
+
+/// The parameter `stats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stats {
+    None,
+    Totals,
+    /// `all`: for every step too.
+    PerStep,
 }
 
 impl Asked {
@@ -134,7 +144,11 @@ impl Asked {
             lookback_ms,
             max_samples: settings.query.max_samples as u64,
             limit: params.limit()?,
-            stats: params.get("stats").is_some(),
+            stats: match params.get("stats") {
+                None => Stats::None,
+                Some("all") => Stats::PerStep,
+                Some(_) => Stats::Totals,
+            },
         })
     }
 }
@@ -148,13 +162,15 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Waits for a place, evaluates on a thread of its own and writes the answer there.
+/// Waits for a place, evaluates on a thread of its own and writes the answer there. `text` is the
+/// query, in which warnings have their places.
 pub(super) async fn run(
     app: &Arc<App>,
     asked: &Asked,
+    text: String,
     evaluate: impl FnOnce(&dyn promql::Source, &Options) -> Result<Answer, QueryError> + Send + 'static,
 ) -> Answered {
-    let outcome = run_bounded(app, asked, evaluate).await;
+    let outcome = run_bounded(app, asked, text, evaluate).await;
     if let Err(error) = &outcome {
         app.telemetry.query_failures.add([error.kind.as_str()], 1);
     }
@@ -164,6 +180,7 @@ pub(super) async fn run(
 async fn run_bounded(
     app: &Arc<App>,
     asked: &Asked,
+    text: String,
     evaluate: impl FnOnce(&dyn promql::Source, &Options) -> Result<Answer, QueryError> + Send + 'static,
 ) -> Answered {
     let tsdb = Arc::clone(&app.engine()?.tsdb);
@@ -184,11 +201,12 @@ async fn run_bounded(
     let options = Options {
         lookback_ms: asked.lookback_ms,
         max_samples: asked.max_samples,
+        count_samples: asked.stats != Stats::None,
         stop: Arc::clone(&stop),
         ..Options::default()
     };
     let _stop_on_drop = StopOnDrop(Arc::clone(&stop));
-    let (limit, stats) = (asked.limit, asked.stats);
+    let (limit, wanted) = (asked.limit, asked.stats);
     let telemetry = Arc::clone(&app.telemetry);
     telemetry.queries_running.add(1);
     let mut working = tokio::task::spawn_blocking(move || {
@@ -198,7 +216,10 @@ async fn run_bounded(
         let took = began.elapsed();
         telemetry.queries_running.add(-1);
         telemetry.query_duration.observe(took - queued);
-        answer.map(|answer| render(answer, limit, stats.then_some((queued, took))))
+        answer.map(|answer| {
+            let stats = statistics(&answer, wanted, queued, took);
+            render(answer, &text, limit, stats)
+        })
     });
     let finished = tokio::select! {
         finished = &mut working => finished,
@@ -210,13 +231,50 @@ async fn run_bounded(
     finished.map_err(|_| ApiError::internal("a query panicked"))?
 }
 
-/// Writes an answer. `stats`: how long it waited and how long it took in all.
+/// How many warnings and how many infos one answer gives, as in Prometheus.
+const ANNOTATIONS_MAX: usize = 10;
+
+/// What is asked about the evaluation itself, in Prometheus's shape; `took` includes the wait.
+fn statistics(
+    answer: &Answer,
+    wanted: Stats,
+    queued: Duration,
+    took: Duration,
+) -> Option<serde_json::Value> {
+    if wanted == Stats::None {
+        return None;
+    }
+    let per_step = &answer.samples_per_step;
+    let mut samples = json!({
+        "totalQueryableSamples": per_step.iter().map(|(_, count)| count).sum::<u64>(),
+        "peakSamples": answer.samples_peak,
+    });
+    if wanted == Stats::PerStep {
+        let step = |(at_ms, count): &(i64, u64)| match at_ms % 1000 {
+            0 => json!([at_ms / 1000, count]),
+            _ => json!([*at_ms as f64 / 1000.0, count]),
+        };
+        samples["totalQueryableSamplesPerStep"] = per_step.iter().map(step).collect();
+    }
+    Some(json!({
+        "timings": {
+            "evalTotalTime": (took - queued).as_secs_f64(),
+            "execQueueTime": queued.as_secs_f64(),
+            "execTotalTime": took.as_secs_f64(),
+        },
+        "samples": samples,
+    }))
+}
+
+/// Writes an answer.
 fn render(
     mut answer: Answer,
+    text: &str,
     limit: Option<usize>,
-    stats: Option<(Duration, Duration)>,
+    stats: Option<serde_json::Value>,
 ) -> Response<Body> {
-    let mut remarks = Remarks { warnings: answer.warnings, infos: answer.infos };
+    let (warnings, infos) = answer.annotations.as_strings(text, ANNOTATIONS_MAX);
+    let mut remarks = Remarks { warnings, infos };
     if let Some(limit) = limit
         && truncate(&mut answer.value, limit)
     {
@@ -225,18 +283,7 @@ fn render(
     let mut out = open_success(expected_bytes(&answer.value));
     out.extend_from_slice(b"{\"resultType\":");
     push_value(&mut out, &answer.value);
-    if let Some((queued, took)) = stats {
-        let stats = json!({
-            "timings": {
-                "evalTotalTime": (took - queued).as_secs_f64(),
-                "execQueueTime": queued.as_secs_f64(),
-                "execTotalTime": took.as_secs_f64(),
-            },
-            "samples": {
-                "totalQueryableSamples": answer.samples_read,
-                "peakSamples": answer.samples_peak,
-            },
-        });
+    if let Some(stats) = stats {
         out.extend_from_slice(b",\"stats\":");
         out.extend_from_slice(stats.to_string().as_bytes());
     }

@@ -417,14 +417,16 @@ async fn a_query_stops_when_its_time_is_up_and_when_its_client_leaves() {
     let (began, begun) = std::sync::mpsc::channel();
     let (ended, why) = std::sync::mpsc::channel();
     let short = asked(&served, Duration::from_millis(50));
-    let outcome = run(&served.app, &short, endless(began.clone(), ended.clone())).await;
+    let outcome =
+        run(&served.app, &short, String::new(), endless(began.clone(), ended.clone())).await;
     assert_eq!(outcome.expect_err("stopped").kind, ErrorKind::Timeout);
     assert_eq!(why.recv().expect("ended"), QueryError::Timeout);
     begun.recv().expect("begun");
 
     let app = Arc::clone(&served.app);
     let long = asked(&served, Duration::from_secs(600));
-    let client = tokio::spawn(async move { run(&app, &long, endless(began, ended)).await });
+    let client =
+        tokio::spawn(async move { run(&app, &long, String::new(), endless(began, ended)).await });
     tokio::task::spawn_blocking(move || begun.recv()).await.expect("waits").expect("begun");
     client.abort();
     let why = tokio::task::spawn_blocking(move || why.recv()).await.expect("waits");
@@ -440,7 +442,8 @@ async fn a_query_that_finds_no_place_in_time_is_refused_and_the_running_one_goes
     let (ended, why) = std::sync::mpsc::channel();
     let app = Arc::clone(&served.app);
     let long = asked(&served, Duration::from_secs(600));
-    let running = tokio::spawn(async move { run(&app, &long, endless(began, ended)).await });
+    let running =
+        tokio::spawn(async move { run(&app, &long, String::new(), endless(began, ended)).await });
     tokio::task::spawn_blocking(move || begun.recv()).await.expect("waits").expect("begun");
     let (status, answer) = get(&served, "/api/v1/query?query=up&timeout=50ms").await;
     assert_eq!((status.as_u16(), &answer["errorType"]), (503, &Value::from("timeout")));

@@ -4,6 +4,7 @@
 //! them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
 mod histogram;
+mod kahan;
 mod labels;
 mod matcher;
 mod metadata;
@@ -12,8 +13,10 @@ mod time;
 
 pub use histogram::{
     BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
-    EXPONENTIAL_SCHEMA_MIN, Histogram, HistogramError, ResetHint, Side, is_exponential_schema,
+    EXPONENTIAL_SCHEMA_MIN, Histogram, HistogramError, IncompatibleSchemas, ResetHint, Side,
+    SumNotes, Trim, is_exponential_schema,
 };
+pub use kahan::kahan_add;
 pub use labels::{
     BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, LabelError, Labels, LabelsBuilder, METRIC_NAME,
     is_classic_label_name, is_classic_metric_name,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::model::{Histogram, Labels, Sample, Timestamp};
 
+use super::annotations::Annotations;
 use super::source::Samples;
 
 /// Bounds and defaults of one evaluation.
@@ -16,6 +17,8 @@ pub struct Options {
     pub max_samples: u64,
     /// The distance of the steps of subqueries that do not say theirs, in milliseconds.
     pub default_subquery_step_ms: i64,
+    /// Whether to count the samples that each step looks at.
+    pub count_samples: bool,
     /// Ends the evaluation from outside.
     pub stop: Arc<Stop>,
 }
@@ -27,6 +30,7 @@ impl Default for Options {
             lookback_ms: 300_000,
             max_samples: 50_000_000,
             default_subquery_step_ms: 60_000,
+            count_samples: false,
             stop: Arc::default(),
         }
     }
@@ -94,14 +98,15 @@ pub enum QueryError {
 pub struct Answer {
     /// What came out.
     pub value: Value,
-    /// What is probably wrong with the result, each once, in order of appearance.
-    pub warnings: Vec<String>,
-    /// What is worth knowing about the result.
-    pub infos: Vec<String>,
+    /// What is probably wrong with the result, and what is worth knowing about it.
+    pub annotations: Annotations,
     /// How many samples were read from the source.
     pub samples_read: u64,
     /// The largest number of samples and values of steps held at one time.
     pub samples_peak: u64,
+    /// The time of each step in Unix milliseconds and how many samples it looked at; a sample
+    /// that several steps see counts for each. Empty unless `Options::count_samples` asks for it.
+    pub samples_per_step: Vec<(i64, u64)>,
 }
 
 /// The result of a query.

@@ -2,6 +2,7 @@
 
 use crate::model::{METRIC_NAME, MatchOp, Matcher};
 
+pub use super::duration::DurationExpr;
 use super::functions::Function;
 pub use super::operators::{AggregateOp, BinaryOp, Cardinality};
 use super::span::Span;
@@ -107,8 +108,16 @@ pub struct VectorSelector {
     pub matchers: Vec<Matcher>,
     /// How far back to look, in milliseconds; negative looks ahead.
     pub offset_ms: i64,
+    /// How far back to look, where that is calculated.
+    pub offset_expr: Option<Box<DurationExpr>>,
     /// The fixed time, if any.
     pub at: Option<At>,
+    /// Whether only samples at the very ends of the range count (`anchored`).
+    pub anchored: bool,
+    /// Whether values between samples are interpolated (`smoothed`).
+    pub smoothed: bool,
+    /// Whether every condition may hold for an empty value: in the second argument of `info`.
+    pub may_match_anything: bool,
     /// Where it stands.
     pub span: Span,
 }
@@ -121,7 +130,10 @@ impl PartialEq for VectorSelector {
             && holds_all(self, other)
             && holds_all(other, self)
             && self.offset_ms == other.offset_ms
+            && self.offset_expr == other.offset_expr
             && self.at == other.at
+            && self.anchored == other.anchored
+            && self.smoothed == other.smoothed
     }
 }
 
@@ -140,8 +152,11 @@ impl VectorSelector {
 pub struct MatrixSelector {
     /// Which series, when.
     pub selector: VectorSelector,
-    /// The width of the range in milliseconds, above 0.
+    /// The width of the range in milliseconds, above 0; meaningless where it is calculated, until
+    /// it was.
     pub range_ms: i64,
+    /// The width of the range, where it is calculated.
+    pub range_expr: Option<Box<DurationExpr>>,
     /// Where it stands.
     pub span: Span,
 }
@@ -151,12 +166,19 @@ pub struct MatrixSelector {
 pub struct Subquery {
     /// What to evaluate.
     pub expr: Expr,
-    /// The width of the range in milliseconds, above 0.
+    /// The width of the range in milliseconds, above 0; meaningless where it is calculated, until
+    /// it was.
     pub range_ms: i64,
+    /// The width of the range, where it is calculated.
+    pub range_expr: Option<Box<DurationExpr>>,
     /// The distance of the steps in milliseconds; none for the default.
     pub step_ms: Option<i64>,
+    /// The distance of the steps, where it is calculated.
+    pub step_expr: Option<Box<DurationExpr>>,
     /// How far back to look, in milliseconds.
     pub offset_ms: i64,
+    /// How far back to look, where that is calculated.
+    pub offset_expr: Option<Box<DurationExpr>>,
     /// The fixed time, if any.
     pub at: Option<At>,
     /// Where it stands.
@@ -181,7 +203,7 @@ pub struct Aggregate {
 }
 
 /// Which series of two vectors belong together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Matching {
     /// How many on each side.
     pub cardinality: Cardinality,
@@ -191,6 +213,10 @@ pub struct Matching {
     pub on: bool,
     /// The labels taken over from the "one" side.
     pub include: Vec<String>,
+    /// What stands for a series that only the right side has (`fill`, `fill_left`).
+    pub fill_left: Option<f64>,
+    /// What stands for a series that only the left side has (`fill`, `fill_right`).
+    pub fill_right: Option<f64>,
 }
 
 /// Two operands.

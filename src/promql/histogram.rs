@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 
 use hashbrown::HashMap;
 
+use super::annotations::{Annotation, MonotonicityFix};
 use super::eval::{
     ABSENT, Grid, Replay, Result, Run, Scalars, StepSeries, Stream, is_absent, warn_of_quantile,
 };
+use super::span::Span;
 use crate::model::{BUCKET_LABEL, Labels};
 
 /// Relative differences between buckets up to this are rounding (`smallDeltaTolerance`).
@@ -26,30 +28,48 @@ struct Histogram {
     buckets: Vec<(f64, Vec<f64>)>,
 }
 
+/// Where the parts of a call stand that annotations speak of.
+#[derive(Clone, Copy)]
+pub(super) struct Spans {
+    /// Of the quantile.
+    pub quantile: Span,
+    /// Of the vector with the buckets.
+    pub buckets: Span,
+    /// To which raised buckets are put down.
+    pub monotonicity: Span,
+}
+
 /// `histogram_quantile(φ, b)`.
 pub(super) fn quantile<'r>(
     run: &'r Run<'r>,
     q: Scalars,
     stream: Stream<'r>,
     grid: Grid,
+    spans: Spans,
 ) -> Result<Stream<'r>> {
     for step in 0..grid.len {
-        warn_of_quantile(run, q.at(step));
+        warn_of_quantile(run, q.at(step), spans.quantile);
     }
-    let mut forced = false;
-    let stream = per_histogram(run, stream, grid, |step, buckets| {
-        let (value, was_forced) = bucket_quantile(q.at(step), buckets);
-        forced |= was_forced;
+    let stream = per_histogram(run, stream, grid, spans.buckets, |step, buckets| {
+        let (value, fix) = bucket_quantile(q.at(step), buckets);
+        if let Some(raised) = fix {
+            note_raised(run, raised, grid.at(step), spans.monotonicity);
+        }
         value
     })?;
-    if forced {
-        run.inform(
-            "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see \
-             https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)"
-                .to_owned(),
-        );
-    }
     Ok(stream)
+}
+
+/// Without the metric's name, which is gone by then (Prometheus names it only with the feature
+/// "delayed name removal").
+fn note_raised(run: &Run<'_>, raised: Raised, at: i64, span: Span) {
+    let fix = MonotonicityFix {
+        times: (at, at),
+        buckets: raised.buckets,
+        max_difference: raised.max_difference,
+        count: 1,
+    };
+    run.note(Annotation::ForcedMonotonicity { metric: String::new(), fix }, span);
 }
 
 /// `histogram_fraction(lower, upper, b)`.
@@ -59,8 +79,9 @@ pub(super) fn fraction<'r>(
     upper: Scalars,
     stream: Stream<'r>,
     grid: Grid,
+    span: Span,
 ) -> Result<Stream<'r>> {
-    per_histogram(run, stream, grid, |step, buckets| {
+    per_histogram(run, stream, grid, span, |step, buckets| {
         bucket_fraction(lower.at(step), upper.at(step), buckets)
     })
 }
@@ -70,6 +91,7 @@ fn per_histogram<'r>(
     run: &'r Run<'r>,
     mut stream: Stream<'r>,
     grid: Grid,
+    span: Span,
     mut value: impl FnMut(usize, &mut Vec<Bucket>) -> f64,
 ) -> Result<Stream<'r>> {
     let mut held = run.hold(0)?;
@@ -77,7 +99,7 @@ fn per_histogram<'r>(
     let mut places: HashMap<Labels, usize> = HashMap::new();
     let mut series = StepSeries::default();
     while stream.next(&mut series)? {
-        let Some(bound) = bound_of(run, &series.labels) else { continue };
+        let Some(bound) = bound_of(run, &series.labels, span) else { continue };
         let labels = series.labels.without(|name| name == BUCKET_LABEL);
         let place = *places.entry(labels).or_insert_with_key(|labels| {
             let labels = labels.clone();
@@ -114,15 +136,15 @@ fn per_histogram<'r>(
     Ok(Replay::stream(finished, held))
 }
 
-fn bound_of(run: &Run<'_>, labels: &Labels) -> Option<f64> {
+fn bound_of(run: &Run<'_>, labels: &Labels, span: Span) -> Option<f64> {
     let text = labels.get(BUCKET_LABEL).unwrap_or("");
-    let bound = text.parse().ok();
+    // Go calls a number too large for a float malformed.
+    let is_range_error =
+        |bound: &f64| bound.is_infinite() && text.bytes().any(|byte| byte.is_ascii_digit());
+    let bound = text.parse().ok().filter(|bound| !is_range_error(bound));
     if bound.is_none() {
-        let name = labels.metric_name().unwrap_or("");
-        run.warn(format!(
-            "PromQL warning: bucket label \"le\" is missing or has a malformed value of \
-             \"{text}\" for metric name \"{name}\""
-        ));
+        let (metric, label) = (String::new(), text.to_owned());
+        run.note(Annotation::BadBucketLabel { metric, label }, span);
     }
     bound
 }
@@ -138,26 +160,35 @@ fn coalesce(buckets: &mut Vec<Bucket>) {
     });
 }
 
-/// The quantile, and whether counts had to be raised so that they never fall
+/// Buckets that had to be raised so that counts never fall with rising bounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Raised {
+    /// The lowest and the highest bound among them.
+    buckets: (f64, f64),
+    /// By how much the worst was raised.
+    max_difference: f64,
+}
+
+/// The quantile, and which counts had to be raised
 /// (`BucketQuantile` in `promql/quantile.go`). Buckets are sorted and not empty.
-fn bucket_quantile(q: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) {
+fn bucket_quantile(q: f64, buckets: &mut Vec<Bucket>) -> (f64, Option<Raised>) {
     if q.is_nan() {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
     if q < 0.0 {
-        return (f64::NEG_INFINITY, false);
+        return (f64::NEG_INFINITY, None);
     }
     if q > 1.0 {
-        return (f64::INFINITY, false);
+        return (f64::INFINITY, None);
     }
     if buckets.last().is_none_or(|b| b.bound != f64::INFINITY) {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
     coalesce(buckets);
-    let forced = ensure_monotonic(buckets);
-    let [.., before_last, last] = buckets.as_slice() else { return (f64::NAN, false) };
+    let raised = ensure_monotonic(buckets);
+    let [.., before_last, last] = buckets.as_slice() else { return (f64::NAN, None) };
     if last.count == 0.0 {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
     let rank = q * last.count;
     // The search of Go: the first of all but the last bucket that reaches the rank.
@@ -166,23 +197,23 @@ fn bucket_quantile(q: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) {
         b.count.partial_cmp(&rank).is_none_or(Ordering::is_lt)
     });
     if place == buckets.len() - 1 {
-        return (before_last.bound, forced);
+        return (before_last.bound, raised);
     }
     let bucket = buckets[place];
     if place == 0 {
         if bucket.bound <= 0.0 {
-            return (bucket.bound, forced);
+            return (bucket.bound, raised);
         }
-        return (bucket.bound * (rank / bucket.count), forced);
+        return (bucket.bound * (rank / bucket.count), raised);
     }
     let below = buckets[place - 1];
     let share = (rank - below.count) / (bucket.count - below.count);
-    (below.bound + (bucket.bound - below.bound) * share, forced)
+    (below.bound + (bucket.bound - below.bound) * share, raised)
 }
 
 /// Raises counts that fall; ignores differences that are rounding, in either direction.
-fn ensure_monotonic(buckets: &mut [Bucket]) -> bool {
-    let mut forced = false;
+fn ensure_monotonic(buckets: &mut [Bucket]) -> Option<Raised> {
+    let mut raised: Option<Raised> = None;
     let mut previous = buckets.first().map_or(0.0, |b| b.count);
     for bucket in buckets.iter_mut().skip(1) {
         if bucket.count == previous {
@@ -191,13 +222,19 @@ fn ensure_monotonic(buckets: &mut [Bucket]) -> bool {
         if almost_equal(previous, bucket.count) {
             bucket.count = previous;
         } else if bucket.count < previous {
+            let difference = previous - bucket.count;
             bucket.count = previous;
-            forced = true;
+            let so_far = raised
+                .unwrap_or(Raised { buckets: (bucket.bound, bucket.bound), max_difference: 0.0 });
+            raised = Some(Raised {
+                buckets: (so_far.buckets.0, bucket.bound),
+                max_difference: so_far.max_difference.max(difference),
+            });
         } else {
             previous = bucket.count;
         }
     }
-    forced
+    raised
 }
 
 /// `almost.Equal` of Prometheus (`util/almost`).

@@ -4,13 +4,16 @@
 //! reading at [`parse`], [`instant`] and [`range`].
 
 mod aggregate;
+mod annotations;
 mod answer;
 mod ast;
 mod binary;
+mod duration;
 mod eval;
 mod functions;
 mod histogram;
 mod lexer;
+mod notation;
 mod operators;
 mod parser;
 mod print;
@@ -21,14 +24,18 @@ mod token;
 mod typecheck;
 mod unquote;
 
+pub use annotations::Annotations;
 pub use answer::{Answer, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
 pub use ast::{
-    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, Matching,
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, DurationExpr, Expr, Matching,
     MatrixSelector, NumberLiteral, Paren, StringLiteral, Subquery, Unary, ValueType,
     VectorSelector,
 };
 pub use eval::{instant, range};
 pub use functions::Function;
+pub use notation::{
+    NOTED_VALUES_MAX, NotedSeries, parse_histogram, parse_series, parse_values, write_histogram,
+};
 pub use parser::{parse, parse_selector};
 pub use source::{Hints, Samples, Selection, SeriesCursor, Source, SourceError};
 pub use span::{ParseError, Span};

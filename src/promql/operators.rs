@@ -78,6 +78,10 @@ pub enum BinaryOp {
     LessEqual,
     Greater,
     GreaterEqual,
+    /// `</`: a native histogram without its observations above a value.
+    TrimUpper,
+    /// `>/`: a native histogram without its observations below a value.
+    TrimLower,
     And,
     Or,
     Unless,
@@ -100,6 +104,8 @@ impl BinaryOp {
             BinaryOp::LessEqual => "<=",
             BinaryOp::Greater => ">",
             BinaryOp::GreaterEqual => ">=",
+            BinaryOp::TrimUpper => "</",
+            BinaryOp::TrimLower => ">/",
             BinaryOp::And => "and",
             BinaryOp::Or => "or",
             BinaryOp::Unless => "unless",
@@ -134,7 +140,9 @@ impl BinaryOp {
             | BinaryOp::Less
             | BinaryOp::LessEqual
             | BinaryOp::Greater
-            | BinaryOp::GreaterEqual => 3,
+            | BinaryOp::GreaterEqual
+            | BinaryOp::TrimUpper
+            | BinaryOp::TrimLower => 3,
             BinaryOp::Add | BinaryOp::Sub => 4,
             BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod | BinaryOp::Atan2 => 5,
             BinaryOp::Pow => 6,

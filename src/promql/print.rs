@@ -4,7 +4,10 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::model::{METRIC_NAME, MatchOp, Matcher, format_duration_ms, is_classic_label_name};
 
-use super::ast::{Aggregate, At, Binary, Cardinality, Expr, NumberLiteral, VectorSelector};
+use super::ast::{
+    Aggregate, At, Binary, Cardinality, DurationExpr, Expr, MatrixSelector, NumberLiteral,
+    Subquery, VectorSelector,
+};
 use super::token::quote;
 
 impl Display for Expr {
@@ -14,17 +17,17 @@ impl Display for Expr {
             Expr::String(string) => f.write_str(&quote(&string.value)),
             Expr::Vector(selector) => {
                 write_matchers(selector, f)?;
-                write_times(selector.at, selector.offset_ms, f)
+                write_at(selector.at, f)?;
+                write_ends(selector, f)?;
+                write_offset(&selector.offset_expr, selector.offset_ms, f)
             }
             Expr::Matrix(matrix) => {
                 write_matchers(&matrix.selector, f)?;
-                write!(f, "[{}]", format_duration_ms(matrix.range_ms))?;
-                write_times(matrix.selector.at, matrix.selector.offset_ms, f)
+                matrix.fmt(f)
             }
             Expr::Subquery(subquery) => {
-                let step = subquery.step_ms.map(format_duration_ms).unwrap_or_default();
-                write!(f, "{}[{}:{step}]", subquery.expr, format_duration_ms(subquery.range_ms))?;
-                write_times(subquery.at, subquery.offset_ms, f)
+                subquery.expr.fmt(f)?;
+                subquery.fmt(f)
             }
             Expr::Aggregate(aggregate) => aggregate.fmt(f),
             Expr::Binary(binary) => binary.fmt(f),
@@ -79,19 +82,83 @@ pub(super) fn format_short(value: f64) -> String {
     }
 }
 
-fn write_times(at: Option<At>, offset_ms: i64, f: &mut Formatter<'_>) -> fmt::Result {
+/// A value as Go's `%.Ng` writes it: so many significant digits, zeros at the end left out.
+pub(super) fn format_rounded(value: f64, digits: usize) -> String {
+    let rounded = format!("{value:.*e}", digits.saturating_sub(1));
+    let Some((mantissa, exponent)) = rounded.split_once('e') else { return format_value(value) };
+    let mantissa = match mantissa.contains('.') {
+        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
+        false => mantissa,
+    };
+    match exponent.parse::<i32>() {
+        Ok(e) if e < -4 || e >= digits.max(1) as i32 => {
+            let sign = if e < 0 { '-' } else { '+' };
+            format!("{mantissa}e{sign}{:02}", e.abs())
+        }
+        // Reading the rounded digits gives a number whose shortest form is those digits.
+        _ => format_value(rounded.parse().unwrap_or(value)),
+    }
+}
+
+/// A duration as it is written: the expression, or the milliseconds.
+fn duration(expr: &Option<Box<DurationExpr>>, millis: i64) -> String {
+    expr.as_ref().map_or_else(|| format_duration_ms(millis), |expr| expr.to_string())
+}
+
+/// `[5m] anchored @ 1.000 offset 1m`: what stands behind the selector.
+impl Display for MatrixSelector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]", duration(&self.range_expr, self.range_ms))?;
+        write_ends(&self.selector, f)?;
+        write_at(self.selector.at, f)?;
+        write_offset(&self.selector.offset_expr, self.selector.offset_ms, f)
+    }
+}
+
+/// `[1h:5m] @ 1.000 offset 1m`: what stands behind the expression.
+impl Display for Subquery {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let step = match (&self.step_expr, self.step_ms) {
+            (Some(expr), _) => expr.to_string(),
+            (None, millis) => millis.map(format_duration_ms).unwrap_or_default(),
+        };
+        write!(f, "[{}:{step}]", duration(&self.range_expr, self.range_ms))?;
+        write_at(self.at, f)?;
+        write_offset(&self.offset_expr, self.offset_ms, f)
+    }
+}
+
+fn write_ends(selector: &VectorSelector, f: &mut Formatter<'_>) -> fmt::Result {
+    f.write_str(match (selector.anchored, selector.smoothed) {
+        (true, _) => " anchored",
+        (false, true) => " smoothed",
+        (false, false) => "",
+    })
+}
+
+fn write_at(at: Option<At>, f: &mut Formatter<'_>) -> fmt::Result {
     match at {
         // Whole milliseconds written by hand: a float would lose digits of large times.
         Some(At::Time(ms)) => {
             let sign = if ms < 0 { "-" } else { "" };
             let ms = ms.unsigned_abs();
-            write!(f, " @ {sign}{}.{:03}", ms / 1000, ms % 1000)?;
+            write!(f, " @ {sign}{}.{:03}", ms / 1000, ms % 1000)
         }
-        Some(At::Start) => f.write_str(" @ start()")?,
-        Some(At::End) => f.write_str(" @ end()")?,
-        None => {}
+        Some(At::Start) => f.write_str(" @ start()"),
+        Some(At::End) => f.write_str(" @ end()"),
+        None => Ok(()),
     }
-    if offset_ms == 0 { Ok(()) } else { write!(f, " offset {}", format_duration_ms(offset_ms)) }
+}
+
+fn write_offset(
+    expr: &Option<Box<DurationExpr>>,
+    offset_ms: i64,
+    f: &mut Formatter<'_>,
+) -> fmt::Result {
+    if expr.is_none() && offset_ms == 0 {
+        return Ok(());
+    }
+    write!(f, " offset {}", duration(expr, offset_ms))
 }
 
 fn write_matchers(selector: &VectorSelector, f: &mut Formatter<'_>) -> fmt::Result {
@@ -123,14 +190,23 @@ fn label_list(names: &[String]) -> String {
     names.iter().map(|name| label_text(name)).collect::<Vec<_>>().join(", ")
 }
 
+impl Aggregate {
+    /// `sum by (a) `: all but the arguments.
+    pub(super) fn head(&self) -> String {
+        let op = self.op.as_str();
+        if self.without {
+            format!("{op} without ({}) ", label_list(&self.grouping))
+        } else if self.grouping.is_empty() {
+            op.to_owned()
+        } else {
+            format!("{op} by ({}) ", label_list(&self.grouping))
+        }
+    }
+}
+
 impl Display for Aggregate {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(self.op.as_str())?;
-        if self.without {
-            write!(f, " without ({}) ", label_list(&self.grouping))?;
-        } else if !self.grouping.is_empty() {
-            write!(f, " by ({}) ", label_list(&self.grouping))?;
-        }
+        f.write_str(&self.head())?;
         match &self.param {
             Some(param) => write!(f, "({param}, {})", self.expr),
             None => write!(f, "({})", self.expr),
@@ -138,24 +214,45 @@ impl Display for Aggregate {
     }
 }
 
-impl Display for Binary {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let bool_word = if self.return_bool { " bool" } else { "" };
-        write!(f, "{} {}{bool_word}", self.lhs, self.op.as_str())?;
-        if let Some(matching) = &self.matching {
-            let side = match matching.cardinality {
-                Cardinality::ManyToOne => Some("left"),
-                Cardinality::OneToMany => Some("right"),
-                _ => None,
-            };
-            if !matching.labels.is_empty() || matching.on || side.is_some() {
-                let word = if matching.on { "on" } else { "ignoring" };
-                write!(f, " {word} ({})", label_list(&matching.labels))?;
+impl Binary {
+    /// `+ on (a) group_left (b) fill (0)`: all but the operands.
+    pub(super) fn head(&self) -> String {
+        let mut out = self.op.as_str().to_owned();
+        if self.return_bool {
+            out.push_str(" bool");
+        }
+        let Some(matching) = &self.matching else { return out };
+        let side = match matching.cardinality {
+            Cardinality::ManyToOne => Some("left"),
+            Cardinality::OneToMany => Some("right"),
+            _ => None,
+        };
+        if !matching.labels.is_empty() || matching.on || side.is_some() {
+            let word = if matching.on { "on" } else { "ignoring" };
+            out.push_str(&format!(" {word} ({})", label_list(&matching.labels)));
+        }
+        if let Some(side) = side {
+            out.push_str(&format!(" group_{side} ({})", label_list(&matching.include)));
+        }
+        let same = |a: f64, b: f64| a.to_bits() == b.to_bits();
+        match (matching.fill_left, matching.fill_right) {
+            (Some(left), Some(right)) if same(left, right) => {
+                out.push_str(&format!(" fill ({})", format_short(left)));
             }
-            if let Some(side) = side {
-                write!(f, " group_{side} ({})", label_list(&matching.include))?;
+            (left, right) => {
+                for (word, value) in [("fill_left", left), ("fill_right", right)] {
+                    if let Some(value) = value {
+                        out.push_str(&format!(" {word} ({})", format_short(value)));
+                    }
+                }
             }
         }
-        write!(f, " {}", self.rhs)
+        out
+    }
+}
+
+impl Display for Binary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.lhs, self.head(), self.rhs)
     }
 }

@@ -41,8 +41,24 @@ pub(super) enum TokenKind {
     GroupRight,
     Bool,
     Offset,
+    Anchored,
+    Smoothed,
+    /// `fill`, `fill_left`, `fill_right` before a parenthesis.
+    Fill(FillSide),
     Start,
     End,
+    Step,
+    Range,
+    MinOf,
+    MaxOf,
+}
+
+/// Which missing series a fill modifier stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FillSide {
+    Both,
+    Left,
+    Right,
 }
 
 /// One word: its kind and the bytes that it takes in the text.
@@ -82,6 +98,9 @@ impl Token {
             | TokenKind::GroupLeft
             | TokenKind::GroupRight
             | TokenKind::Bool
+            | TokenKind::Anchored
+            | TokenKind::Smoothed
+            | TokenKind::Fill(_)
             | TokenKind::Offset => format!("<{text}>"),
             _ => quote(text),
         }
@@ -97,15 +116,35 @@ impl Token {
                 | TokenKind::By
                 | TokenKind::Without
                 | TokenKind::Offset
+                | TokenKind::Anchored
+                | TokenKind::Smoothed
                 | TokenKind::Start
                 | TokenKind::End
+                | TokenKind::Step
+                | TokenKind::Range
+                | TokenKind::MinOf
+                | TokenKind::MaxOf
                 | TokenKind::Operator(BinaryOp::And | BinaryOp::Or | BinaryOp::Unless)
+        )
+    }
+
+    /// Whether the word names a function when a parenthesis follows.
+    pub(super) fn is_function_name(&self) -> bool {
+        matches!(
+            self.kind,
+            TokenKind::Identifier
+                | TokenKind::Start
+                | TokenKind::End
+                | TokenKind::Step
+                | TokenKind::Range
+                | TokenKind::MinOf
+                | TokenKind::MaxOf
         )
     }
 
     /// Whether the word can stand for a label in `by (…)`, `on (…)` and the like.
     pub(super) fn is_label_name(&self) -> bool {
-        self.is_metric_name() && self.kind != TokenKind::MetricIdentifier
+        self.is_metric_name() && self.kind != TokenKind::Without
             || matches!(
                 self.kind,
                 TokenKind::On
@@ -150,6 +189,15 @@ pub(super) fn keyword(word: &str) -> Option<TokenKind> {
         "group_right" => TokenKind::GroupRight,
         "bool" => TokenKind::Bool,
         "offset" => TokenKind::Offset,
+        "anchored" => TokenKind::Anchored,
+        "smoothed" => TokenKind::Smoothed,
+        "fill" => TokenKind::Fill(FillSide::Both),
+        "fill_left" => TokenKind::Fill(FillSide::Left),
+        "fill_right" => TokenKind::Fill(FillSide::Right),
+        "step" => TokenKind::Step,
+        "range" => TokenKind::Range,
+        "min_of" => TokenKind::MinOf,
+        "max_of" => TokenKind::MaxOf,
         "start" => TokenKind::Start,
         "end" => TokenKind::End,
         "inf" | "nan" => TokenKind::Number,

@@ -76,7 +76,7 @@ impl Checker<'_> {
 
     fn selector(&self, selector: &VectorSelector) -> Result<()> {
         let Some(name) = &selector.name else {
-            if selector.matchers.iter().all(|m| m.matches("")) {
+            if !selector.may_match_anything && selector.matchers.iter().all(|m| m.matches("")) {
                 let message = "vector selector must contain at least one non-empty matcher";
                 return self.fail(selector.span, message);
             }
@@ -137,11 +137,19 @@ impl Checker<'_> {
                 return self.fail(operand.span(), message);
             }
         }
+        let fills = binary
+            .matching
+            .as_ref()
+            .is_some_and(|m| m.fill_left.is_some() || m.fill_right.is_some());
         let vectors = left == ValueType::Vector && right == ValueType::Vector;
         let name = quote(op.as_str());
         if !vectors {
             if binary.matching.as_ref().is_some_and(|m| !m.labels.is_empty()) {
                 let message = "vector matching only allowed between instant vectors";
+                return self.fail(whole, message);
+            }
+            if fills {
+                let message = "filling in missing series only allowed between instant vectors";
                 return self.fail(whole, message);
             }
             binary.matching = None;
@@ -150,10 +158,15 @@ impl Checker<'_> {
                     format!("set operator {name} not allowed in binary scalar expression");
                 return self.fail(whole, message);
             }
-        } else if op.is_set()
-            && binary.matching.as_ref().is_some_and(|m| m.cardinality != Cardinality::ManyToMany)
-        {
-            return self.fail(whole, format!("no grouping allowed for {name} operation"));
+        } else if op.is_set() {
+            let matching = binary.matching.as_ref();
+            if matching.is_some_and(|m| m.cardinality != Cardinality::ManyToMany) {
+                return self.fail(whole, format!("no grouping allowed for {name} operation"));
+            }
+            if fills {
+                let message = "filling in missing series not allowed for set operators";
+                return self.fail(whole, message);
+            }
         }
         Ok(())
     }
@@ -190,6 +203,9 @@ impl Checker<'_> {
                 return self.fail(call.span, message);
             }
         }
+        if function.name == "info" {
+            self.data_selector(call)?;
+        }
         for (place, arg) in call.args.iter_mut().enumerate() {
             let last = function.args.last().copied();
             let Some(want) = function.args.get(place).copied().or(last) else { break };
@@ -202,5 +218,28 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The second argument of `info` is a selector of labels alone, which may match anything.
+    fn data_selector(&self, call: &mut Call) -> Result<()> {
+        let span = call.span;
+        let Some(arg) = call.args.get_mut(1) else { return Ok(()) };
+        let found = arg.value_type();
+        if found != ValueType::Vector {
+            let (want, found) = (ValueType::Vector.documented(), found.documented());
+            let message = format!("expected type {want} in call to function \"info\", got {found}");
+            return self.fail(span, message);
+        }
+        match arg {
+            Expr::Vector(selector) if selector.name.is_none() => {
+                selector.may_match_anything = true;
+                Ok(())
+            }
+            Expr::Vector(selector) => {
+                let message = "expected label selectors only, got vector selector instead";
+                self.fail(selector.span, message)
+            }
+            other => self.fail(other.span(), "expected label selectors only"),
+        }
     }
 }

@@ -9,3 +9,4 @@ mod differential;
 mod generate;
 mod peer;
 mod remote_write;
+mod stats;

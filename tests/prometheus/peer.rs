@@ -30,7 +30,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", directory.join("prometheus").display()))
             .arg(format!("--web.listen-address={address}"))
-            .args(["--web.enable-remote-write-receiver", "--enable-feature=promql-at-modifier"])
+            .args(["--web.enable-remote-write-receiver", "--enable-feature=promql-per-step-stats"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -6,11 +6,17 @@
 
 mod bounds;
 mod buckets;
+mod reset;
+mod sum;
 mod text;
+mod trim;
 mod validate;
+mod zero;
 
 pub use bounds::{EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, is_exponential_schema};
 pub use buckets::BoundedBucket;
+pub use sum::{IncompatibleSchemas, SumNotes};
+pub use trim::Trim;
 pub use validate::{HistogramError, Side};
 
 /// The `schema` of histograms whose bucket bounds are given one by one ("NHCB").

@@ -8,7 +8,9 @@ mod quantile;
 use hashbrown::HashMap;
 
 use super::ast::{Aggregate, AggregateOp};
-use super::eval::{Grid, Result, Run, Scalars, Stream, scalars, string_value, vector};
+use super::eval::{
+    Grid, Result, Run, Scalars, Stream, argument_span, scalars, string_value, vector,
+};
 use super::signature::Signature;
 use crate::model::Labels;
 
@@ -33,7 +35,10 @@ pub(super) fn open<'r>(
             let label = aggregate.param.as_ref().map_or("", string_value);
             count_values::open(run, input, aggregate, label, grid)
         }
-        AggregateOp::Quantile => quantile::open(run, input, signature, param(run)?, grid),
+        AggregateOp::Quantile => {
+            let span = aggregate.param.as_ref().map_or(aggregate.span, argument_span);
+            quantile::open(run, input, signature, param(run)?, grid, span)
+        }
         AggregateOp::Topk
         | AggregateOp::Bottomk
         | AggregateOp::Limitk

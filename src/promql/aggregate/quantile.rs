@@ -5,6 +5,7 @@ use super::super::eval::{
     warn_of_quantile,
 };
 use super::super::signature::Signature;
+use super::super::span::Span;
 use super::Groups;
 
 pub(super) fn open<'r>(
@@ -13,6 +14,7 @@ pub(super) fn open<'r>(
     signature: Signature,
     param: Scalars,
     grid: Grid,
+    span: Span,
 ) -> Result<Stream<'r>> {
     let mut held = run.hold(0)?;
     let mut groups = Groups::new(signature);
@@ -32,8 +34,20 @@ pub(super) fn open<'r>(
             columns.push(std::mem::take(&mut series.values));
         }
     }
-    for step in 0..grid.len {
-        warn_of_quantile(run, param.at(step));
+    let (mut any_nan, mut least, mut most) = (false, f64::MAX, f64::MIN);
+    for q in (0..grid.len).map(|step| param.at(step)) {
+        any_nan |= q.is_nan();
+        (least, most) = (least.min(q), most.max(q));
+    }
+    // Only the extremes are told, as in `rangeEvalAgg`.
+    if any_nan {
+        warn_of_quantile(run, f64::NAN, span);
+    }
+    if most > 1.0 {
+        warn_of_quantile(run, most, span);
+    }
+    if least < 0.0 {
+        warn_of_quantile(run, least, span);
     }
     let mut values = Vec::new();
     let mut finished = Vec::with_capacity(members.len());

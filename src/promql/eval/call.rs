@@ -4,6 +4,7 @@ use super::super::answer::QueryError;
 use super::super::ast::{Call, Expr};
 use super::super::functions::{Kind, absent, labels, sort};
 use super::super::histogram;
+use super::super::span::Span;
 use super::grid::{Grid, Scalars, StepSeries};
 use super::run::{Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
@@ -55,9 +56,14 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
             absent::where_missing(run, arg(0)?, &present)
         }
         Kind::Range(kind) => range_call::open(run, call, kind, grid)?,
-        Kind::HistogramQuantile => histogram::quantile(run, number(0)?, series(1)?, grid)?,
+        Kind::HistogramQuantile => {
+            let (quantile, buckets) = (argument_span(arg(0)?), argument_span(arg(1)?));
+            let spans = histogram::Spans { quantile, buckets, monotonicity: buckets };
+            histogram::quantile(run, number(0)?, series(1)?, grid, spans)?
+        }
         Kind::HistogramFraction => {
-            histogram::fraction(run, number(0)?, number(1)?, series(2)?, grid)?
+            let span = argument_span(arg(2)?);
+            histogram::fraction(run, number(0)?, number(1)?, series(2)?, grid, span)?
         }
         Kind::NativeHistogram => Box::new(Nothing(series(0)?)),
         Kind::LabelReplace => labels::replace(run, series(0)?, &call.args)?,
@@ -66,10 +72,29 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
         Kind::SortDesc => sort::by_value(run, series(0)?, grid, true)?,
         Kind::SortByLabel => sort::by_label(run, series(0)?, &call.args, grid, false)?,
         Kind::SortByLabelDesc => sort::by_label(run, series(0)?, &call.args, grid, true)?,
-        Kind::Time | Kind::Pi | Kind::Scalar => {
-            constant_stream(run, scalar_call(run, call, grid)?, grid)
+        Kind::HistogramQuantiles | Kind::Info => {
+            return Err(QueryError::Execution(format!("function {name} is not evaluated yet")));
         }
+        Kind::Time
+        | Kind::Pi
+        | Kind::Scalar
+        | Kind::Start
+        | Kind::End
+        | Kind::Step
+        | Kind::QueryRange
+        | Kind::MinOf
+        | Kind::MaxOf => constant_stream(run, scalar_call(run, call, grid)?, grid),
     })
+}
+
+/// Where Prometheus says that an argument stands: parentheses around it do not count, and a
+/// subquery it takes for something at the very start (its engine puts a selector without a place
+/// there, `evalSubquery` in `promql/engine.go`).
+pub(in crate::promql) fn argument_span(expr: &Expr) -> Span {
+    match expr.unwrap_parens() {
+        Expr::Subquery(_) => Span::new(0, 0),
+        other => other.span(),
+    }
 }
 
 /// A scalar function where a vector is wanted cannot pass the type check; `vector(…)` does it.

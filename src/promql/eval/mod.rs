@@ -16,6 +16,7 @@ mod regression;
 mod run;
 mod scalar;
 mod selector;
+mod tally;
 mod vector;
 
 use std::sync::Arc;
@@ -24,13 +25,15 @@ use crate::model::{Sample, Timestamp};
 
 use super::answer::{Answer, MatrixSeries, Options, QueryError, Value, VectorSample};
 use super::ast::{AggregateOp, Expr, ValueType};
+use super::duration;
 use super::functions::Kind;
 use super::source::{Samples, Source};
 
+pub(super) use crate::model::kahan_add;
+pub(super) use call::argument_span;
 pub(super) use grid::{ABSENT, Grid, Scalars, StepSeries, is_absent};
 pub(super) use merge::{Collected, Replay, collect, merge_by_labels};
 pub(super) use over_time::{quantile, warn_of_quantile};
-pub(super) use rate::kahan_add;
 pub(super) use run::{Held, Result, Run, SeriesStream, Stream};
 pub(super) use scalar::scalars;
 pub(super) use vector::{constant_stream, vector};
@@ -44,8 +47,10 @@ pub fn instant(
     at: Timestamp,
     options: &Options,
 ) -> Result<Answer> {
+    let resolved = duration::resolve(expr, 0, 0)?;
+    let expr = resolved.as_ref();
     let run = Run::new(source, options, (at.millis(), at.millis()));
-    let grid = run.admit(Grid::instant(at.millis()))?;
+    let grid = run.begin(Grid::instant(at.millis()))?;
     let value = match expr.value_type() {
         ValueType::Scalar => {
             let value = scalars(&run, expr, grid)?.at(0);
@@ -87,8 +92,10 @@ pub fn range(
     let Some(grid) = Grid::new(start.millis(), end.millis(), step_ms) else {
         return Err(QueryError::BadData("end timestamp must not be before start time".to_owned()));
     };
+    let resolved = duration::resolve(expr, step_ms, end.millis().saturating_sub(start.millis()))?;
+    let expr = resolved.as_ref();
     let run = Run::new(source, options, (start.millis(), end.millis()));
-    let grid = run.admit(grid)?;
+    let grid = run.begin(grid)?;
     let stream = match kind {
         ValueType::Scalar => constant_stream(&run, scalars(&run, expr, grid)?, grid),
         _ => vector(&run, expr, grid, None)?,
@@ -117,8 +124,8 @@ pub fn range(
 
 fn finish(run: &Run<'_>, value: Value) -> Answer {
     let (samples_read, samples_peak) = run.samples();
-    let (warnings, infos) = run.notes();
-    Answer { value, warnings, infos, samples_read, samples_peak }
+    let (annotations, samples_per_step) = (run.annotations(), run.tally.finish());
+    Answer { value, annotations, samples_read, samples_peak, samples_per_step }
 }
 
 fn instant_vector<'r>(

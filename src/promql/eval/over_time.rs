@@ -2,10 +2,12 @@
 
 use std::cmp::Ordering;
 
+use super::super::annotations::Annotation;
 use super::super::functions::RangeKind;
+use super::super::span::Span;
 use super::range_call::Window;
-use super::rate::kahan_add;
 use super::run::Run;
+use crate::model::kahan_add;
 
 /// The fold of a window's values, at least one.
 pub(super) fn fold(kind: RangeKind) -> fn(&[f64]) -> f64 {
@@ -160,10 +162,9 @@ pub(super) fn mad(values: &[f64], scratch: &mut Vec<f64>) -> f64 {
 }
 
 /// Notes a quantile outside of 0 to 1.
-pub(in crate::promql) fn warn_of_quantile(run: &Run<'_>, q: f64) {
+pub(in crate::promql) fn warn_of_quantile(run: &Run<'_>, q: f64, span: Span) {
     if !(0.0..=1.0).contains(&q) {
-        let q = super::super::print::format_short(q);
-        run.warn(format!("PromQL warning: quantile value should be between 0 and 1, got {q}"));
+        run.note(Annotation::InvalidQuantile { q }, span);
     }
 }
 

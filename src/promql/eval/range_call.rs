@@ -1,23 +1,29 @@
 //! Functions of ranges: slides a window over the samples of one series after the other.
 
+use super::super::annotations::Annotation;
 use super::super::answer::{MatrixSeries, QueryError};
 use super::super::ast::{Call, Expr, MatrixSelector, Subquery, ValueType};
 use super::super::functions::RangeKind;
 use super::super::source::Samples;
+use super::super::span::Span;
+use super::call::argument_span;
 use super::grid::{ABSENT, Grid, Reference, Scalars, StepSeries, is_absent};
 use super::merge::{Replay, collect, merge_by_labels};
 use super::run::{Cursor, Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
-use super::selector::{fixed_time, selection};
+use super::selector::{fixed_time, refuse_ends, selection};
+use super::tally::{Counting, Tally};
 use super::vector::vector;
 use super::{over_time, rate, regression};
-use crate::model::{Labels, is_stale_nan};
+use crate::model::{Labels, is_histogram_mark, is_stale_nan};
 
 /// Series with the samples that all windows of a grid need, staleness markers removed.
 pub(super) struct RangeInput<'r> {
     kind: Input<'r>,
     pub reference: Reference,
     pub range_ms: i64,
+    tally: &'r Tally,
+    counting: Counting,
 }
 
 enum Input<'r> {
@@ -40,9 +46,14 @@ impl<'r> RangeInput<'r> {
             other => {
                 debug_assert_eq!(other.value_type(), ValueType::Matrix);
                 let reference = Reference { grid, fixed: None, offset: 0 };
-                Ok(RangeInput { kind: Input::Nothing, reference, range_ms: 1 })
+                Ok(Self::new(run, Input::Nothing, reference, 1))
             }
         }
+    }
+
+    fn new(run: &'r Run<'r>, kind: Input<'r>, reference: Reference, range_ms: i64) -> Self {
+        let counting = run.tally.counting();
+        RangeInput { kind, reference, range_ms, tally: &run.tally, counting }
     }
 
     fn store(
@@ -52,12 +63,13 @@ impl<'r> RangeInput<'r> {
         function: Option<&'static str>,
     ) -> Result<Self> {
         let selector = &matrix.selector;
+        refuse_ends(selector)?;
         let fixed = fixed_time(run, selector.at);
         let reference = Reference { grid, fixed, offset: selector.offset_ms };
         let range_ms = matrix.range_ms;
         let wanted = selection(selector, &reference, range_ms, range_ms, function);
         let kind = Input::Store(run.select(&wanted)?);
-        Ok(RangeInput { kind, reference, range_ms })
+        Ok(Self::new(run, kind, reference, range_ms))
     }
 
     fn subquery(run: &'r Run<'r>, subquery: &'r Subquery, grid: Grid) -> Result<Self> {
@@ -69,9 +81,11 @@ impl<'r> RangeInput<'r> {
         let open_end = reference.first().saturating_sub(range_ms);
         let first = open_end.div_euclid(step).saturating_mul(step).saturating_add(step);
         let Some(inner) = Grid::new(first, reference.last(), step) else {
-            return Ok(RangeInput { kind: Input::Nothing, reference, range_ms });
+            return Ok(Self::new(run, Input::Nothing, reference, range_ms));
         };
-        let stream = vector(run, &subquery.expr, run.admit(inner)?, None)?;
+        let steps = run.admit(inner)?;
+        let stream =
+            run.tally.within(Counting::Off, || vector(run, &subquery.expr, steps, None))?;
         // Windows must see all samples of a series at once: join what comes in parts.
         let stream = match subquery.expr.unwrap_parens() {
             Expr::Vector(_) => stream,
@@ -81,12 +95,20 @@ impl<'r> RangeInput<'r> {
             }
         };
         let kind = Input::Steps { stream, grid: inner, buffer: StepSeries::default() };
-        Ok(RangeInput { kind, reference, range_ms })
+        Ok(Self::new(run, kind, reference, range_ms))
     }
 
     /// Replaces `samples` by those of the next series; gives its labels and whether its name is
     /// to be dropped.
     pub(super) fn next(&mut self, samples: &mut Samples) -> Result<Option<(Labels, bool)>> {
+        let found = self.read(samples)?;
+        if found.is_some() {
+            self.tally.windows(self.counting, &self.reference, self.range_ms, &samples.times);
+        }
+        Ok(found)
+    }
+
+    fn read(&mut self, samples: &mut Samples) -> Result<Option<(Labels, bool)>> {
         match &mut self.kind {
             Input::Nothing => Ok(None),
             Input::Store(cursor) => {
@@ -186,6 +208,8 @@ struct RangeCall<'r> {
     input: RangeInput<'r>,
     kind: RangeKind,
     params: Vec<Scalars>,
+    /// Where the first argument and the range stand.
+    spans: (Span, Span),
     samples: Samples,
     /// Reused by functions that sort or count ahead.
     scratch: Vec<f64>,
@@ -201,8 +225,13 @@ pub(super) fn open<'r>(
 ) -> Result<Stream<'r>> {
     let mut params = Vec::new();
     let mut input = None;
+    let mut spans = (call.span, call.span);
+    if let Some(first) = call.args.first() {
+        spans.0 = argument_span(first);
+    }
     for arg in &call.args {
         if arg.value_type() == ValueType::Matrix {
+            spans.1 = argument_span(arg);
             input = Some(RangeInput::open(run, arg, grid, Some(call.function.name))?);
         } else {
             params.push(scalars(run, arg, grid)?);
@@ -211,16 +240,12 @@ pub(super) fn open<'r>(
     let Some(input) = input else {
         return Err(QueryError::Execution(format!("{} without a range", call.function.name)));
     };
-    if kind == RangeKind::Quantile {
-        for step in 0..grid.len {
-            over_time::warn_of_quantile(run, params[0].at(step));
-        }
-    }
     Ok(Box::new(RangeCall {
         run,
         input,
         kind,
         params,
+        spans,
         samples: Samples::default(),
         scratch: Vec::new(),
         counts: Vec::new(),
@@ -233,6 +258,7 @@ impl SeriesStream for RangeCall<'_> {
             self.run.check()?;
             self.fill(&mut out.values)?;
             if out.has_values() {
+                self.note_non_counter(&labels, out);
                 out.labels = labels;
                 out.drop_name = drop_name || !self.kind.keeps_name();
                 return Ok(true);
@@ -243,6 +269,23 @@ impl SeriesStream for RangeCall<'_> {
 }
 
 impl RangeCall<'_> {
+    /// `rate` and `increase` of floats under a name that is not a counter's.
+    fn note_non_counter(&self, labels: &Labels, out: &StepSeries) {
+        const SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
+        if !matches!(self.kind, RangeKind::Rate | RangeKind::Increase) {
+            return;
+        }
+        let Some(name) = labels.metric_name().filter(|name| !name.is_empty()) else { return };
+        if SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
+            return;
+        }
+        let is_float = |value: &f64| !is_absent(*value) && !is_histogram_mark(*value);
+        if out.values.iter().any(is_float) {
+            let metric = name.to_owned();
+            self.run.note(Annotation::PossibleNonCounter { metric }, self.spans.1);
+        }
+    }
+
     fn param(&self, place: usize, step: usize) -> f64 {
         self.params.get(place).map_or(f64::NAN, |scalars| scalars.at(step))
     }
@@ -310,6 +353,7 @@ impl RangeCall<'_> {
             }
             RangeKind::Quantile => slide(at, range, all, out, |w| {
                 let q = self.param(0, w.step);
+                over_time::warn_of_quantile(self.run, q, self.spans.0);
                 if heavy(w) { over_time::quantile_of(q, w.values(), scratch) } else { ABSENT }
             }),
             RangeKind::Mad => slide(at, range, all, out, |w| {

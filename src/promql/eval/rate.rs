@@ -3,18 +3,6 @@
 use super::grid::ABSENT;
 use super::range_call::Window;
 
-/// One step of Neumaier's summation (`kahansum.Inc`): the new sum and compensation.
-#[inline(always)]
-pub(in crate::promql) fn kahan_add(value: f64, sum: f64, compensation: f64) -> (f64, f64) {
-    let total = sum + value;
-    // Written so that it compiles to selections instead of branches: which of the two is larger
-    // cannot be predicted.
-    let (large, small) = if sum.abs() >= value.abs() { (sum, value) } else { (value, sum) };
-    let lost = (large - total) + small;
-    let compensation = if total.is_infinite() { 0.0 } else { compensation + lost };
-    (total, compensation)
-}
-
 /// Fills `counts[i]` with the number of falls up to and with sample `i`, so that the falls
 /// inside any window are one subtraction.
 pub(super) fn count_resets(values: &[f64], counts: &mut Vec<u32>) {
@@ -114,6 +102,7 @@ pub(super) fn last_two(w: &Window<'_>, is_rate: bool) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kahan_add;
 
     #[test]
     fn compensated_summation_keeps_what_plain_summation_loses() {

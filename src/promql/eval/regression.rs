@@ -2,7 +2,7 @@
 
 use super::grid::ABSENT;
 use super::range_call::Window;
-use super::rate::kahan_add;
+use crate::model::kahan_add;
 
 /// Least squares: slope per second, and the value at `origin` (`linearRegression`).
 fn line(w: &Window<'_>, origin: i64) -> (f64, f64) {

@@ -2,9 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::super::annotations::{Annotation, Annotations};
 use super::super::answer::{Options, QueryError};
 use super::super::source::{Samples, Selection, SeriesCursor, Source, SourceError};
+use super::super::span::Span;
 use super::grid::{Grid, StepSeries};
+use super::tally::Tally;
 use crate::model::Labels;
 
 pub(in crate::promql) type Result<T, E = QueryError> = std::result::Result<T, E>;
@@ -25,11 +28,11 @@ pub(in crate::promql) struct Run<'r> {
     pub options: &'r Options,
     /// The first and the last step of the whole query, for `@ start()` and `@ end()`.
     pub bounds: (i64, i64),
+    pub(super) tally: Tally,
     held: Cell<u64>,
     peak: Cell<u64>,
     read: Cell<u64>,
-    warnings: RefCell<Vec<String>>,
-    infos: RefCell<Vec<String>>,
+    annotations: RefCell<Annotations>,
 }
 
 impl<'r> Run<'r> {
@@ -38,11 +41,11 @@ impl<'r> Run<'r> {
             source,
             options,
             bounds,
+            tally: Tally::off(),
             held: Cell::new(0),
             peak: Cell::new(0),
             read: Cell::new(0),
-            warnings: RefCell::default(),
-            infos: RefCell::default(),
+            annotations: RefCell::default(),
         }
     }
 
@@ -58,6 +61,15 @@ impl<'r> Run<'r> {
         Ok(held)
     }
 
+    /// Admits the steps of the whole query, and counts samples for them if asked to.
+    pub(super) fn begin(&self, grid: Grid) -> Result<Grid> {
+        self.admit(grid)?;
+        if self.options.count_samples {
+            self.tally.begin(grid);
+        }
+        Ok(grid)
+    }
+
     /// Refuses steps that alone would take more than is allowed, before anything is allocated.
     pub(in crate::promql) fn admit(&self, grid: Grid) -> Result<Grid> {
         self.admit_count(grid.len as u64).map(|()| grid)
@@ -69,12 +81,9 @@ impl<'r> Run<'r> {
         if total > self.options.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
     }
 
-    pub(in crate::promql) fn warn(&self, text: String) {
-        note(&self.warnings, text);
-    }
-
-    pub(in crate::promql) fn inform(&self, text: String) {
-        note(&self.infos, text);
+    /// Notes something about the result; `span` is where its cause stands.
+    pub(in crate::promql) fn note(&self, annotation: Annotation, span: Span) {
+        self.annotations.borrow_mut().add(annotation, span);
     }
 
     pub(super) fn samples(&self) -> (u64, u64) {
@@ -82,8 +91,8 @@ impl<'r> Run<'r> {
     }
 
     /// Warnings and infos so far.
-    pub(super) fn notes(&self) -> (Vec<String>, Vec<String>) {
-        (self.warnings.borrow().clone(), self.infos.borrow().clone())
+    pub(super) fn annotations(&self) -> Annotations {
+        self.annotations.borrow().clone()
     }
 
     pub(super) fn select(&'r self, selection: &Selection) -> Result<Cursor<'r>> {
@@ -97,16 +106,6 @@ impl<'r> Run<'r> {
             SourceError::Limit(text) => QueryError::Execution(text),
             SourceError::Storage(text) => QueryError::Storage(text),
         }
-    }
-}
-
-/// More kinds of notes than this are of no use to anyone.
-const NOTES_MAX: usize = 100;
-
-fn note(notes: &RefCell<Vec<String>>, text: String) {
-    let mut notes = notes.borrow_mut();
-    if notes.len() < NOTES_MAX && !notes.contains(&text) {
-        notes.push(text);
     }
 }
 

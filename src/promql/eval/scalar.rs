@@ -1,10 +1,12 @@
 //! Expressions that give one number per step.
 
+use super::super::answer::QueryError;
 use super::super::ast::{Expr, ValueType};
 use super::super::binary::scalar_operation;
 use super::super::functions::Kind;
 use super::grid::{Grid, Scalars, StepSeries, is_absent};
 use super::run::{Result, Run};
+use super::tally::Counting;
 use super::vector::{is_invariant, vector};
 
 /// The values of a scalar expression.
@@ -14,7 +16,8 @@ pub(in crate::promql) fn scalars<'r>(
     grid: Grid,
 ) -> Result<Scalars> {
     if grid.len > 1 && is_invariant(expr) {
-        let value = scalars(run, expr, run.admit(grid.first())?)?.at(0);
+        let first = run.admit(grid.first())?;
+        let value = run.tally.within(Counting::EveryStep, || scalars(run, expr, first))?.at(0);
         return Ok(Scalars::Constant(value));
     }
     match expr {
@@ -32,6 +35,13 @@ pub(in crate::promql) fn scalars<'r>(
         }
         Expr::Call(call) => match (call.function.kind, call.args.first()) {
             (Kind::Pi, _) => Ok(Scalars::Constant(std::f64::consts::PI)),
+            (
+                Kind::Start | Kind::End | Kind::Step | Kind::QueryRange | Kind::MinOf | Kind::MaxOf,
+                _,
+            ) => {
+                let name = call.function.name;
+                Err(QueryError::Execution(format!("function {name} is not evaluated yet")))
+            }
             (Kind::Scalar, Some(arg)) => only_value(run, arg, grid),
             // Kind::Time; the type check lets no other call through.
             _ => {

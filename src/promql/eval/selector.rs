@@ -1,9 +1,11 @@
 //! Instant selectors: at each step the latest sample within the lookback.
 
+use super::super::answer::QueryError;
 use super::super::ast::{At, VectorSelector};
 use super::super::source::{Hints, Samples, Selection};
 use super::grid::{ABSENT, Grid, Reference, StepSeries, is_absent};
 use super::run::{Cursor, Result, Run, SeriesStream, Stream};
+use super::tally::Counting;
 use crate::model::Timestamp;
 
 /// The fixed time of an `@`.
@@ -33,7 +35,19 @@ pub(super) fn selection(
     }
 }
 
+/// `anchored` and `smoothed` are read but not evaluated.
+pub(super) fn refuse_ends(selector: &VectorSelector) -> Result<()> {
+    let word = match (selector.anchored, selector.smoothed) {
+        (false, false) => return Ok(()),
+        (true, _) => "anchored",
+        (false, true) => "smoothed",
+    };
+    Err(QueryError::Execution(format!("modifier {word} is not evaluated yet")))
+}
+
 struct Latest<'r> {
+    run: &'r Run<'r>,
+    counting: Counting,
     cursor: Cursor<'r>,
     reference: Reference,
     lookback_ms: i64,
@@ -50,17 +64,27 @@ pub(super) fn open<'r>(
     function: Option<&'static str>,
     times: bool,
 ) -> Result<Stream<'r>> {
+    refuse_ends(selector)?;
     let fixed = fixed_time(run, selector.at);
     let reference = Reference { grid, fixed, offset: selector.offset_ms };
     let lookback_ms = run.options.lookback_ms;
     let cursor = run.select(&selection(selector, &reference, lookback_ms, 0, function))?;
-    Ok(Box::new(Latest { cursor, reference, lookback_ms, samples: Samples::default(), times }))
+    Ok(Box::new(Latest {
+        run,
+        counting: run.tally.counting(),
+        cursor,
+        reference,
+        lookback_ms,
+        samples: Samples::default(),
+        times,
+    }))
 }
 
 impl SeriesStream for Latest<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         while let Some(labels) = self.cursor.next(&mut self.samples)? {
             if self.fill(&mut out.values) {
+                self.run.tally.column(self.counting, &out.values);
                 out.labels = labels;
                 out.drop_name = self.times;
                 return Ok(true);

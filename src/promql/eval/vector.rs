@@ -5,6 +5,7 @@ use super::super::functions::Kind;
 use super::super::{aggregate, binary};
 use super::grid::{Grid, Scalars, StepSeries, is_absent};
 use super::run::{Result, Run, SeriesStream, Stream};
+use super::tally::Counting;
 use super::{call, selector};
 use crate::model::Labels;
 
@@ -17,7 +18,8 @@ pub(in crate::promql) fn vector<'r>(
     around: Option<&'static str>,
 ) -> Result<Stream<'r>> {
     if grid.len > 1 && is_invariant(expr) {
-        let inner = vector(run, expr, grid.first(), around)?;
+        let inner =
+            run.tally.within(Counting::EveryStep, || vector(run, expr, grid.first(), around))?;
         return Ok(Box::new(Repeat { inner, len: grid.len }));
     }
     match expr {

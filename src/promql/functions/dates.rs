@@ -42,6 +42,14 @@ impl DatePart {
     }
 }
 
+/// Unix seconds as RFC 3339 in UTC, as Go's `time.RFC3339` writes them.
+pub(in crate::promql) fn rfc3339(seconds: i64) -> String {
+    let (year, month, day) = civil(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3600, second % 3600 / 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// Year, month and day of a count of days since 1970-01-01.
 fn civil(days: i64) -> (i64, i64, i64) {
     let z = days + 719_468;

@@ -9,7 +9,7 @@ mod table;
 
 use super::ast::ValueType;
 
-pub(super) use dates::DatePart;
+pub(super) use dates::{DatePart, rfc3339};
 pub(super) use table::find;
 
 /// A function of the language.
@@ -49,6 +49,18 @@ pub(super) enum Kind {
     Date(DatePart),
     Time,
     Pi,
+    /// The start of the whole query in seconds.
+    Start,
+    /// The end of the whole query in seconds.
+    End,
+    /// The step of the whole query in seconds, 0 for an instant.
+    Step,
+    /// From the start to the end of the whole query, in seconds.
+    QueryRange,
+    /// The smaller of two scalars.
+    MinOf,
+    /// The larger of two scalars.
+    MaxOf,
     Scalar,
     Vector,
     Timestamp,
@@ -56,7 +68,10 @@ pub(super) enum Kind {
     AbsentOverTime,
     Range(RangeKind),
     HistogramQuantile,
+    HistogramQuantiles,
     HistogramFraction,
+    /// Adds the labels of info metrics.
+    Info,
     /// Gives something for native histograms only, and nothing for floats.
     NativeHistogram,
     LabelReplace,

@@ -29,6 +29,11 @@ const fn native(name: &'static str) -> Function {
     row(name, &[Vector], 0, Vector, Kind::NativeHistogram)
 }
 
+/// A number of the query as a whole.
+const fn query(name: &'static str, kind: Kind) -> Function {
+    experimental(row(name, &[], 0, Scalar, kind))
+}
+
 const fn experimental(function: Function) -> Function {
     Function { experimental: true, ..function }
 }
@@ -67,6 +72,7 @@ static FUNCTIONS: &[Function] = &[
         Vector,
         Kind::Range(RangeKind::Smoothing),
     )),
+    query("end", Kind::End),
     map("exp", f64::exp),
     experimental(range("first_over_time", RangeKind::First)),
     map("floor", f64::floor),
@@ -74,12 +80,20 @@ static FUNCTIONS: &[Function] = &[
     native("histogram_count"),
     row("histogram_fraction", &[Scalar, Scalar, Vector], 0, Vector, Kind::HistogramFraction),
     row("histogram_quantile", &[Scalar, Vector], 0, Vector, Kind::HistogramQuantile),
+    experimental(row(
+        "histogram_quantiles",
+        &[Vector, Text, Scalar, Scalar],
+        9,
+        Vector,
+        Kind::HistogramQuantiles,
+    )),
     native("histogram_stddev"),
     native("histogram_stdvar"),
     native("histogram_sum"),
     date("hour", DatePart::Hour),
     range("idelta", RangeKind::Idelta),
     range("increase", RangeKind::Increase),
+    experimental(row("info", &[Vector, Vector], 1, Vector, Kind::Info)),
     range("irate", RangeKind::Irate),
     row("label_join", &[Vector, Text, Text, Text], -1, Vector, Kind::LabelJoin),
     row("label_replace", &[Vector, Text, Text, Text, Text], 0, Vector, Kind::LabelReplace),
@@ -88,7 +102,9 @@ static FUNCTIONS: &[Function] = &[
     map("log10", f64::log10),
     map("log2", f64::log2),
     experimental(range("mad_over_time", RangeKind::Mad)),
+    experimental(row("max_of", &[Scalar, Scalar], 0, Scalar, Kind::MaxOf)),
     range("max_over_time", RangeKind::Max),
+    experimental(row("min_of", &[Scalar, Scalar], 0, Scalar, Kind::MinOf)),
     range("min_over_time", RangeKind::Min),
     date("minute", DatePart::Minute),
     date("month", DatePart::Month),
@@ -97,6 +113,7 @@ static FUNCTIONS: &[Function] = &[
     range("present_over_time", RangeKind::Present),
     row("quantile_over_time", &[Scalar, Matrix], 0, Vector, Kind::Range(RangeKind::Quantile)),
     map("rad", |v| v * std::f64::consts::PI / 180.0),
+    query("range", Kind::QueryRange),
     range("rate", RangeKind::Rate),
     range("resets", RangeKind::Resets),
     row("round", &[Vector, Scalar], 1, Vector, Kind::Round),
@@ -113,8 +130,10 @@ static FUNCTIONS: &[Function] = &[
     experimental(row("sort_by_label_desc", &[Vector, Text], -1, Vector, Kind::SortByLabelDesc)),
     row("sort_desc", &[Vector], 0, Vector, Kind::SortDesc),
     map("sqrt", f64::sqrt),
+    query("start", Kind::Start),
     range("stddev_over_time", RangeKind::Stddev),
     range("stdvar_over_time", RangeKind::Stdvar),
+    query("step", Kind::Step),
     range("sum_over_time", RangeKind::Sum),
     map("tan", f64::tan),
     map("tanh", f64::tanh),

@@ -31,36 +31,6 @@ impl Parser<'_> {
         parse_duration_ms(token.text(self.text))
             .map_err(|error| self.error(Self::span_of(token), error.to_string()))
     }
-
-    /// A duration in milliseconds: `5m`, or `300` for seconds. Signed unless `positive`.
-    pub(super) fn duration(
-        &mut self,
-        positive: bool,
-        context: &str,
-        expected: &str,
-    ) -> Result<i64> {
-        let first = self.peek();
-        let sign = if positive { 1.0 } else { self.sign() };
-        let token = self.peek();
-        let ms = match token.kind {
-            TokenKind::Duration => {
-                self.advance();
-                self.duration_ms(token)? as f64
-            }
-            TokenKind::Number => self.number_literal()?.value * 1000.0,
-            _ => return Err(self.unexpected(context, expected)),
-        };
-        let span = Self::span_of(first).to(Self::span_of(token));
-        let ms = (sign * ms).round();
-        // Prometheus counts nanoseconds in an i64.
-        if ms.is_nan() || ms.abs() > i64::MAX as f64 / 1e6 {
-            return Err(self.error(span, "duration out of range"));
-        }
-        if positive && ms <= 0.0 {
-            return Err(self.error(span, "duration must be greater than 0"));
-        }
-        Ok(ms as i64)
-    }
 }
 
 /// A number as Go's `strconv.ParseInt(text, 0, 64)` or else `strconv.ParseFloat` read it: a

@@ -3,6 +3,7 @@
 //! Precedence, associativity and the wording of errors are those of Prometheus's grammar
 //! (`promql/parser/generated_parser.y`). The first mistake ends the reading.
 
+mod duration;
 mod literal;
 mod operand;
 mod selector;
@@ -12,7 +13,7 @@ use crate::model::Matcher;
 use super::ast::{Binary, BinaryOp, Cardinality, Expr, Matching, Unary};
 use super::lexer::{LexError, lex};
 use super::span::{ParseError, Span};
-use super::token::{Token, TokenKind};
+use super::token::{FillSide, Token, TokenKind};
 use super::typecheck;
 
 /// The longest query, in bytes: dashboards with generated alternations stay far below.
@@ -213,7 +214,7 @@ impl<'t> Parser<'t> {
         Ok(Parsed { expr, height })
     }
 
-    /// `bool`, `on (…)`, `ignoring (…)`, `group_left (…)` after an operator.
+    /// `bool`, `on (…)`, `ignoring (…)`, `group_left (…)`, `fill (…)` after an operator.
     fn modifiers(&mut self) -> Result<(bool, Matching)> {
         let return_bool = self.accept(TokenKind::Bool).is_some();
         let mut matching = Matching {
@@ -221,24 +222,64 @@ impl<'t> Parser<'t> {
             labels: Vec::new(),
             on: false,
             include: Vec::new(),
+            fill_left: None,
+            fill_right: None,
         };
-        if self.accept(TokenKind::On).is_some() {
-            matching.on = true;
-        } else if self.accept(TokenKind::Ignoring).is_none() {
-            return Ok((return_bool, matching));
+        matching.on = self.peek().kind == TokenKind::On;
+        if matching.on || self.peek().kind == TokenKind::Ignoring {
+            self.advance();
+            matching.labels = self.label_list()?;
+            matching.cardinality = match self.peek().kind {
+                TokenKind::GroupLeft => Cardinality::ManyToOne,
+                TokenKind::GroupRight => Cardinality::OneToMany,
+                _ => Cardinality::OneToOne,
+            };
+            if matching.cardinality != Cardinality::OneToOne {
+                self.advance();
+                if self.peek().kind == TokenKind::LeftParen {
+                    matching.include = self.label_list()?;
+                }
+            }
         }
-        matching.labels = self.label_list()?;
-        matching.cardinality = if self.accept(TokenKind::GroupLeft).is_some() {
-            Cardinality::ManyToOne
-        } else if self.accept(TokenKind::GroupRight).is_some() {
-            Cardinality::OneToMany
-        } else {
-            return Ok((return_bool, matching));
-        };
-        if self.peek().kind == TokenKind::LeftParen {
-            matching.include = self.label_list()?;
-        }
+        self.fills(&mut matching)?;
         Ok((return_bool, matching))
+    }
+
+    /// `fill (0)`, or `fill_left (0)` and `fill_right (0)` in any order.
+    fn fills(&mut self, matching: &mut Matching) -> Result<()> {
+        while let TokenKind::Fill(side) = self.peek().kind {
+            match side {
+                FillSide::Both if matching.fill_left.or(matching.fill_right).is_none() => {
+                    let value = self.fill_value()?;
+                    (matching.fill_left, matching.fill_right) = (Some(value), Some(value));
+                    return Ok(());
+                }
+                FillSide::Left if matching.fill_left.is_none() => {
+                    matching.fill_left = Some(self.fill_value()?);
+                }
+                FillSide::Right if matching.fill_right.is_none() => {
+                    matching.fill_right = Some(self.fill_value()?);
+                }
+                _ => return Err(self.unexpected("", "")),
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_value(&mut self) -> Result<f64> {
+        self.advance();
+        if self.accept(TokenKind::LeftParen).is_none() {
+            return Err(self.unexpected("", ""));
+        }
+        let sign = self.sign();
+        if !matches!(self.peek().kind, TokenKind::Number | TokenKind::Duration) {
+            return Err(self.unexpected("", ""));
+        }
+        let value = sign * self.number_literal()?.value;
+        if self.accept(TokenKind::RightParen).is_none() {
+            return Err(self.unexpected("", ""));
+        }
+        Ok(value)
     }
 }
 

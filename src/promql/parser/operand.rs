@@ -10,6 +10,7 @@ use super::super::print::format_value;
 use super::super::span::Span;
 use super::super::token::{Token, TokenKind, quote};
 use super::super::unquote::unquote;
+use super::duration::{Duration, WANTED};
 use super::{NESTING_MAX, Parsed, Parser, Result};
 
 impl Parser<'_> {
@@ -52,7 +53,7 @@ impl Parser<'_> {
                 self.open_aggregations -= 1;
                 Ok(aggregate)
             }
-            TokenKind::Identifier if self.peek_ahead(1).kind == TokenKind::LeftParen => {
+            _ if token.is_function_name() && self.peek_ahead(1).kind == TokenKind::LeftParen => {
                 self.call(level)
             }
             TokenKind::LeftBrace => leaf(Expr::Vector(self.vector_selector()?)),
@@ -159,6 +160,7 @@ impl Parser<'_> {
                     self.advance();
                     self.at_time(parsed)?
                 }
+                TokenKind::Anchored | TokenKind::Smoothed => self.ends(parsed)?,
                 _ => return Ok(parsed),
             };
             if parsed.height > NESTING_MAX {
@@ -170,21 +172,35 @@ impl Parser<'_> {
     /// `[5m]` or `[1h:5m]`.
     fn brackets(&mut self, parsed: Parsed) -> Result<Parsed> {
         let open = self.advance();
-        let range_ms = self.duration(true, "subquery or range selector", "number or duration")?;
+        let range = self.positive_duration("subquery or range selector", WANTED)?;
         if self.accept(TokenKind::Colon).is_some() {
-            let step_ms = match self.peek().kind {
+            let step = match self.peek().kind {
                 TokenKind::RightBracket => None,
                 _ => {
-                    let expected = "number or duration or \"]\"";
-                    Some(self.duration(true, "subquery selector", expected)?)
+                    let wanted = "number, duration, step(), range(), or \"]\"";
+                    Some(self.positive_duration("subquery selector", wanted)?)
                 }
             };
             let Some(close) = self.accept(TokenKind::RightBracket) else {
                 return Err(self.unexpected("subquery selector", "\"]\""));
             };
             let span = parsed.expr.span().to(Self::span_of(close));
-            let expr = parsed.expr;
-            let subquery = Subquery { expr, range_ms, step_ms, offset_ms: 0, at: None, span };
+            let (step_ms, step_expr) = match step {
+                Some(Duration { millis, expr: None }) => (Some(millis), None),
+                Some(Duration { expr, .. }) => (None, expr),
+                None => (None, None),
+            };
+            let subquery = Subquery {
+                expr: parsed.expr,
+                range_ms: range.millis,
+                range_expr: range.expr,
+                step_ms,
+                step_expr,
+                offset_ms: 0,
+                offset_expr: None,
+                at: None,
+                span,
+            };
             let height = parsed.height + 1;
             return Ok(Parsed { expr: Expr::Subquery(Box::new(subquery)), height });
         }
@@ -196,35 +212,70 @@ impl Parser<'_> {
         let Expr::Vector(selector) = parsed.expr else {
             return Err(self.error(brackets, "ranges only allowed for vector selectors"));
         };
-        if selector.offset_ms != 0 {
+        if selector.offset_ms != 0 || selector.offset_expr.is_some() {
             return Err(self.error(brackets, "no offset modifiers allowed before range"));
         }
         if selector.at.is_some() {
             return Err(self.error(brackets, "no @ modifiers allowed before range"));
         }
-        let matrix = MatrixSelector { selector, range_ms, span };
+        let (range_ms, range_expr) = (range.millis, range.expr);
+        let matrix = MatrixSelector { selector, range_ms, range_expr, span };
         Ok(Parsed { expr: Expr::Matrix(matrix), height: 1 })
     }
 
     fn offset(&mut self, mut parsed: Parsed) -> Result<Parsed> {
-        let offset_ms = self.duration(false, "offset", "number or duration")?;
+        let offset = self.offset_duration()?;
         let end = self.previous_end();
         let whole = parsed.expr.span();
-        let (slot, span) = match &mut parsed.expr {
-            Expr::Vector(selector) => (&mut selector.offset_ms, &mut selector.span),
-            Expr::Matrix(matrix) => (&mut matrix.selector.offset_ms, &mut matrix.span),
-            Expr::Subquery(subquery) => (&mut subquery.offset_ms, &mut subquery.span),
+        let (millis, expr, span) = match &mut parsed.expr {
+            Expr::Vector(s) => (&mut s.offset_ms, &mut s.offset_expr, &mut s.span),
+            Expr::Matrix(m) => {
+                (&mut m.selector.offset_ms, &mut m.selector.offset_expr, &mut m.span)
+            }
+            Expr::Subquery(s) => (&mut s.offset_ms, &mut s.offset_expr, &mut s.span),
             _ => {
                 let message = "offset modifier must be preceded by an instant vector selector or \
                                range vector selector or a subquery";
                 return Err(self.error(whole, message));
             }
         };
-        if *slot != 0 {
+        if *millis != 0 || expr.is_some() {
             return Err(self.error(whole, "offset may not be set multiple times"));
         }
-        *slot = offset_ms;
+        (*millis, *expr) = (offset.millis, offset.expr);
         span.end = end;
+        Ok(parsed)
+    }
+
+    /// `anchored` or `smoothed` behind a selector.
+    fn ends(&mut self, mut parsed: Parsed) -> Result<Parsed> {
+        let token = self.advance();
+        let whole = parsed.expr.span();
+        // The node's place in the text stays what it was, as in Prometheus.
+        let selector = match &mut parsed.expr {
+            Expr::Vector(selector) => selector,
+            Expr::Matrix(matrix) => &mut matrix.selector,
+            other => {
+                let what = match other {
+                    Expr::Subquery(_) => "is not supported for subqueries",
+                    _ => "not implemented",
+                };
+                let word = match token.kind {
+                    TokenKind::Anchored => "anchored",
+                    _ => "smoothed",
+                };
+                return Err(self.error(whole, format!("{word} modifier {what}")));
+            }
+        };
+        match token.kind {
+            TokenKind::Anchored => selector.anchored = true,
+            _ => selector.smoothed = true,
+        }
+        let both = selector.anchored && selector.smoothed;
+        if both {
+            let message = "anchored and smoothed modifiers cannot be used together";
+            return Err(self.error(whole, message));
+        }
         Ok(parsed)
     }
 
@@ -243,7 +294,7 @@ impl Parser<'_> {
             }
             _ => {
                 let sign = self.sign();
-                if self.peek().kind != TokenKind::Number {
+                if !matches!(self.peek().kind, TokenKind::Number | TokenKind::Duration) {
                     return Err(self.unexpected("@", "timestamp"));
                 }
                 let seconds = sign * self.number_literal()?.value;

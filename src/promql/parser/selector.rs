@@ -23,7 +23,17 @@ impl Parser<'_> {
             matchers.push(Matcher::equal(METRIC_NAME, name.as_str()));
         }
         let span = Span::new(start, self.previous_end());
-        Ok(VectorSelector { name, matchers, offset_ms: 0, at: None, span })
+        Ok(VectorSelector {
+            name,
+            matchers,
+            offset_ms: 0,
+            offset_expr: None,
+            at: None,
+            anchored: false,
+            smoothed: false,
+            may_match_anything: false,
+            span,
+        })
     }
 
     /// What follows an opening brace, up to and with the closing one.
@@ -87,7 +97,7 @@ impl Parser<'_> {
             if token.kind == TokenKind::String {
                 let name = self.string_value()?;
                 if name.is_empty() {
-                    let message = "unexpected string \"\\\"\\\"\" in grouping opts, expected label";
+                    let message = "invalid label name for grouping: \"\"";
                     return Err(self.error(Self::span_of(token), message));
                 }
                 labels.push(name);

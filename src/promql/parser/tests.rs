@@ -197,7 +197,7 @@ fn mistakes_are_told_in_prometheus_words() {
         ("sum (a b)", "1:8: parse error: unexpected identifier \"b\" in aggregation"),
         (
             "x offset",
-            "1:9: parse error: unexpected end of input in offset, expected number or duration",
+            "1:9: parse error: unexpected end of input in offset, expected number, duration, step(), or range()",
         ),
         ("x offset 1m offset 2m", "1:1: parse error: offset may not be set multiple times"),
         (
@@ -211,7 +211,7 @@ fn mistakes_are_told_in_prometheus_words() {
         ("(x)[5m]", "1:4: parse error: ranges only allowed for vector selectors"),
         (
             "x[]",
-            "1:3: parse error: unexpected \"]\" in subquery or range selector, expected number or duration",
+            "1:3: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()",
         ),
         ("x[0]", "1:3: parse error: duration must be greater than 0"),
         (
