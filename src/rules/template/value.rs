@@ -81,7 +81,7 @@ impl Value {
     }
 
     /// As `fmt.Print` writes it (`%v`).
-    pub(super) fn show(&self) -> String {
+    pub(in crate::rules) fn show(&self) -> String {
         match self {
             Value::Nil => "<no value>".to_owned(),
             Value::Bool(value) => value.to_string(),
