@@ -14,7 +14,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use super::state::App;
-use super::{ApiError, ErrorKind, admin, guard, ingest, query, series, status, targets};
+use super::{ApiError, ErrorKind, admin, guard, ingest, query, rules, series, status, targets};
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
 const COMPRESS_FROM_BYTES: u16 = 4096;
@@ -37,7 +37,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/labels", get(series::label_names).post(series::label_names))
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
-        .route("/api/v1/rules", get(status::rules))
+        .route("/api/v1/rules", get(rules::rules))
         .route("/api/v1/alerts", get(status::alerts))
         .route("/api/v1/query_exemplars", get(status::exemplars).post(status::exemplars))
         .route("/api/v1/targets", get(targets::targets))

@@ -14,6 +14,7 @@ mod load;
 mod overlay;
 mod place;
 mod query;
+mod rules;
 mod scrape;
 mod server;
 mod storage;
@@ -26,6 +27,7 @@ pub use collect::{Collect, Collector};
 pub use limits::Limits;
 pub use load::{ConfigError, Flags, Inputs};
 pub use query::Query;
+pub use rules::Rules;
 pub use scrape::{
     Authorization, BasicAuth, FileSdConfig, RelabelAction, RelabelConfig, ScrapeConfig,
     StaticConfig, TlsClient,
@@ -52,6 +54,8 @@ pub struct Settings {
     pub collect: Collect,
     /// Targets that are asked for their metrics.
     pub scrape: Vec<ScrapeConfig>,
+    /// What is recorded from other series.
+    pub rules: Rules,
     /// Bounds on PromQL.
     pub query: Query,
     /// Bounds on input.
