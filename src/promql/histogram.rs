@@ -1,4 +1,5 @@
-//! Classic histograms: series per bucket, told apart by the label `le`.
+//! `histogram_quantile` and `histogram_fraction`: of classic histograms, which are series per
+//! bucket told apart by the label `le`, and of native ones.
 
 use std::cmp::Ordering;
 
@@ -8,8 +9,9 @@ use super::annotations::{Annotation, MonotonicityFix};
 use super::eval::{
     ABSENT, Grid, Replay, Result, Run, Scalars, StepSeries, Stream, is_absent, warn_of_quantile,
 };
+use super::native;
 use super::span::Span;
-use crate::model::{BUCKET_LABEL, Labels};
+use crate::model::{self, BUCKET_LABEL, Labels};
 
 /// Relative differences between buckets up to this are rounding (`smallDeltaTolerance`).
 const SMALL_DELTA: f64 = 1e-12;
@@ -26,6 +28,17 @@ struct Histogram {
     labels: Labels,
     drop_name: bool,
     buckets: Vec<(f64, Vec<f64>)>,
+}
+
+impl Histogram {
+    /// Takes away the buckets of a step and says whether there were any.
+    fn take(&mut self, step: usize) -> bool {
+        let mut any = false;
+        for slot in self.buckets.iter_mut().filter_map(|(_, counts)| counts.get_mut(step)) {
+            any |= !is_absent(std::mem::replace(slot, ABSENT));
+        }
+        any
+    }
 }
 
 /// Where the parts of a call stand that annotations speak of.
@@ -50,14 +63,22 @@ pub(super) fn quantile<'r>(
     for step in 0..grid.len {
         warn_of_quantile(run, q.at(step), spans.quantile);
     }
-    let stream = per_histogram(run, stream, grid, spans.buckets, |step, buckets| {
+    let of_buckets = |step: usize, buckets: &mut Vec<Bucket>| {
         let (value, fix) = bucket_quantile(q.at(step), buckets);
         if let Some(raised) = fix {
             note_raised(run, raised, grid.at(step), spans.monotonicity);
         }
         value
-    })?;
-    Ok(stream)
+    };
+    let of_native = |step: usize, histogram: &model::Histogram| {
+        // The name is gone by then, as for raised buckets.
+        let (value, note) = native::quantile(q.at(step), histogram, "");
+        if let Some(note) = note {
+            run.note(note, spans.quantile);
+        }
+        value
+    };
+    per_histogram(run, stream, grid, spans.buckets, of_buckets, of_native)
 }
 
 /// Without the metric's name, which is gone by then (Prometheus names it only with the feature
@@ -72,18 +93,26 @@ fn note_raised(run: &Run<'_>, raised: Raised, at: i64, span: Span) {
     run.note(Annotation::ForcedMonotonicity { metric: String::new(), fix }, span);
 }
 
-/// `histogram_fraction(lower, upper, b)`.
+/// `histogram_fraction(lower, upper, b)`; where `lower` and `b` stand.
 pub(super) fn fraction<'r>(
     run: &'r Run<'r>,
     lower: Scalars,
     upper: Scalars,
     stream: Stream<'r>,
     grid: Grid,
-    span: Span,
+    (lower_span, span): (Span, Span),
 ) -> Result<Stream<'r>> {
-    per_histogram(run, stream, grid, span, |step, buckets| {
+    let of_buckets = |step: usize, buckets: &mut Vec<Bucket>| {
         bucket_fraction(lower.at(step), upper.at(step), buckets)
-    })
+    };
+    let of_native = |step: usize, histogram: &model::Histogram| {
+        let (value, note) = native::fraction(lower.at(step), upper.at(step), histogram, "");
+        if let Some(note) = note {
+            run.note(note, lower_span);
+        }
+        value
+    };
+    per_histogram(run, stream, grid, span, of_buckets, of_native)
 }
 
 /// Gathers the buckets of each histogram and asks for one value per step that has any.
@@ -93,12 +122,24 @@ fn per_histogram<'r>(
     grid: Grid,
     span: Span,
     mut value: impl FnMut(usize, &mut Vec<Bucket>) -> f64,
+    of_native: impl Fn(usize, &model::Histogram) -> f64,
 ) -> Result<Stream<'r>> {
     let mut held = run.hold(0)?;
     let mut histograms: Vec<Histogram> = Vec::new();
     let mut places: HashMap<Labels, usize> = HashMap::new();
     let mut series = StepSeries::default();
+    let mut natives: Vec<StepSeries> = Vec::new();
     while stream.next(&mut series)? {
+        if series.has_histograms() {
+            held.grow(series.samples())?;
+            let mut native = series.clone();
+            native.drop_numbers();
+            natives.push(native);
+            series.drop_histograms();
+            if !series.has_values() {
+                continue;
+            }
+        }
         let Some(bound) = bound_of(run, &series.labels, span) else { continue };
         let labels = series.labels.without(|name| name == BUCKET_LABEL);
         let place = *places.entry(labels).or_insert_with_key(|labels| {
@@ -111,7 +152,29 @@ fn per_histogram<'r>(
             histogram.buckets.push((bound, std::mem::take(&mut series.values)));
         }
     }
-    let mut finished = Vec::with_capacity(histograms.len());
+    let mut finished = Vec::with_capacity(histograms.len() + natives.len());
+    for mut series in natives {
+        run.check()?;
+        let place = places.get(&series.labels).copied();
+        let mut classic = place.and_then(|place| histograms.get_mut(place));
+        for step in 0..series.values.len() {
+            let Some(histogram) = series.histogram(step) else { continue };
+            // Of a classic and a native histogram of the same name and labels neither counts.
+            let number = if classic.as_mut().is_some_and(|classic| classic.take(step)) {
+                let metric = series.labels.metric_name().unwrap_or("").to_owned();
+                run.note(Annotation::MixedClassicNative { metric }, span);
+                ABSENT
+            } else {
+                of_native(step, histogram)
+            };
+            if let Some(slot) = series.values.get_mut(step) {
+                *slot = number;
+            }
+        }
+        series.histograms.clear();
+        series.drop_name = true;
+        finished.push(series);
+    }
     let mut buckets = Vec::new();
     for mut histogram in histograms {
         run.check()?;

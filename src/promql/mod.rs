@@ -13,6 +13,7 @@ mod eval;
 mod functions;
 mod histogram;
 mod lexer;
+mod native;
 mod notation;
 mod operators;
 mod parser;

@@ -7,7 +7,7 @@ use super::super::ast::Aggregate;
 use super::super::eval::{ABSENT, Grid, Replay, Result, Run, StepSeries, Stream, is_absent};
 use super::super::print::format_value;
 use super::super::signature::Signature;
-use crate::model::{Labels, LabelsBuilder};
+use crate::model::{Labels, LabelsBuilder, is_histogram_mark};
 
 pub(super) fn open<'r>(
     run: &'r Run<'r>,
@@ -42,7 +42,11 @@ pub(super) fn open<'r>(
                 Some((bits, place)) if bits == value.to_bits() => place,
                 _ => {
                     if keeps_label {
-                        builder.set(label, &format_value(*value));
+                        let text = series.histogram(step).map_or_else(
+                            || format_value(*value),
+                            |histogram| histogram.to_string(),
+                        );
+                        builder.set(label, &text);
                     }
                     let labels = builder
                         .build()
@@ -67,7 +71,8 @@ pub(super) fn open<'r>(
                     }
                 }
             };
-            current = Some((value.to_bits(), place));
+            // Of histograms the bits tell nothing.
+            current = (!is_histogram_mark(*value)).then_some((value.to_bits(), place));
             if let Some(slot) = counted.get_mut(place).and_then(|c| c.values.get_mut(step)) {
                 *slot = if is_absent(*slot) { 1.0 } else { *slot + 1.0 };
             }

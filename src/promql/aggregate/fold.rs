@@ -1,12 +1,18 @@
 //! `sum`, `avg`, `count`, `min`, `max`, `group`, `stddev`, `stdvar`: one value per group and
 //! step, folded as `aggregation` in `promql/engine.go` does.
 
-use super::super::ast::AggregateOp;
+use std::sync::Arc;
+
+use super::super::annotations::{Annotation, HistogramOperation};
+use super::super::ast::{Aggregate, AggregateOp};
 use super::super::eval::{
-    ABSENT, Grid, Held, Replay, Result, Run, StepSeries, Stream, is_absent, kahan_add,
+    ABSENT, Grid, Held, Replay, Result, Run, StepSeries, Stream, argument_span, is_absent,
+    kahan_add,
 };
+use super::super::native::Fold;
 use super::super::signature::Signature;
-use super::Groups;
+use super::super::span::Span;
+use super::{Groups, numbers_of};
 use crate::model::Labels;
 
 /// One group. Which columns there are depends on the operator.
@@ -20,15 +26,32 @@ struct Group {
     /// How many values were seen. For `avg` it is negative once the sum overflowed and `value`
     /// holds the running mean instead.
     count: Vec<f64>,
+    /// Of sums and means the histograms; empty until there is one.
+    native: Vec<Native>,
+}
+
+/// The histograms of a group at a step.
+#[derive(Clone, Default)]
+struct Native {
+    /// None before the first, and where a number came first.
+    fold: Option<Box<Fold>>,
+    seen: bool,
+    incompatible: bool,
 }
 
 pub(super) fn open<'r>(
     run: &'r Run<'r>,
     mut input: Stream<'r>,
     signature: Signature,
-    op: AggregateOp,
+    aggregate: &Aggregate,
     grid: Grid,
 ) -> Result<Stream<'r>> {
+    let op = aggregate.op;
+    let span = argument_span(&aggregate.expr);
+    if matches!(op, AggregateOp::Min | AggregateOp::Max | AggregateOp::Stddev | AggregateOp::Stdvar)
+    {
+        input = numbers_of(run, input, op.as_str(), span);
+    }
     let mut held = run.hold(0)?;
     let mut groups = Groups::new(signature);
     let mut folded: Vec<Group> = Vec::new();
@@ -41,9 +64,13 @@ pub(super) fn open<'r>(
         }
         let Some(group) = folded.get_mut(place) else { continue };
         group.drop_name |= series.drop_name;
+        if matches!(op, AggregateOp::Sum | AggregateOp::Avg) && series.has_histograms() {
+            group.add_histograms(run, op, &series, span, &mut held)?;
+            series.drop_histograms();
+        }
         group.add(op, &series.values);
     }
-    let series = folded.into_iter().map(|group| group.finish(op)).collect();
+    let series = folded.into_iter().map(|group| group.finish(run, op, span)).collect();
     Ok(Replay::stream(series, held))
 }
 
@@ -62,6 +89,7 @@ impl Group {
             value: vec![ABSENT; grid.len],
             second: column(second),
             count: column(count),
+            native: Vec::new(),
         })
     }
 
@@ -100,6 +128,41 @@ impl Group {
                 }
             }
         }
+    }
+
+    fn add_histograms(
+        &mut self,
+        run: &Run<'_>,
+        op: AggregateOp,
+        series: &StepSeries,
+        span: Span,
+        held: &mut Held<'_>,
+    ) -> Result<()> {
+        self.native.resize(self.value.len(), Native::default());
+        for (step, native) in self.native.iter_mut().enumerate() {
+            let Some(histogram) = series.histogram(step) else { continue };
+            if native.incompatible {
+                continue;
+            }
+            let is_first = !native.seen && self.value.get(step).is_none_or(|v| is_absent(*v));
+            native.seen = true;
+            if is_first {
+                held.grow(histogram.samples())?;
+                native.fold = Some(Box::new(Fold::new(histogram)));
+                continue;
+            }
+            let Some(fold) = &mut native.fold else { continue };
+            let added = match op {
+                AggregateOp::Avg => fold.add_to_mean(histogram),
+                _ => fold.add(histogram),
+            };
+            if added.is_err() {
+                let metric = series.labels.metric_name().unwrap_or("").to_owned();
+                run.note(Annotation::MixedExponentialCustom { metric }, span);
+                native.incompatible = true;
+            }
+        }
+        run.check()
     }
 
     #[inline]
@@ -157,7 +220,7 @@ impl Group {
         }
     }
 
-    fn finish(mut self, op: AggregateOp) -> StepSeries {
+    fn finish(mut self, run: &Run<'_>, op: AggregateOp, span: Span) -> StepSeries {
         let map = |value: &mut Vec<f64>, f: &dyn Fn(usize, f64) -> f64| {
             for (step, slot) in value.iter_mut().enumerate() {
                 if !is_absent(*slot) {
@@ -176,11 +239,31 @@ impl Group {
             AggregateOp::Stddev => map(&mut self.value, &|step, m2| (m2 / count[step]).sqrt()),
             _ => {}
         }
-        StepSeries {
+        let mut series = StepSeries {
             labels: self.labels,
             drop_name: self.drop_name,
             values: self.value,
             histograms: Vec::new(),
+        };
+        let operation = HistogramOperation::Aggregation;
+        for (step, native) in self.native.into_iter().enumerate().filter(|(_, n)| n.seen) {
+            let Some(value) = series.values.get_mut(step) else { continue };
+            if native.fold.as_ref().is_some_and(|fold| fold.is_reconciled()) {
+                run.note(Annotation::MismatchedCustomBuckets { operation }, span);
+            }
+            if !is_absent(*value) {
+                run.note(Annotation::MixedFloatsHistogramsAggregation, span);
+                *value = ABSENT;
+                continue;
+            }
+            let Some(fold) = native.fold.filter(|_| !native.incompatible) else { continue };
+            if fold.collides() {
+                run.note(Annotation::CounterResetCollision { operation }, span);
+            }
+            let mut histogram = if op == AggregateOp::Avg { fold.mean() } else { fold.sum() };
+            histogram.compact();
+            series.set_histogram(step, Arc::new(histogram));
         }
+        series
     }
 }

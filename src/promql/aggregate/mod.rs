@@ -7,11 +7,14 @@ mod quantile;
 
 use hashbrown::HashMap;
 
+use super::annotations::Annotation;
 use super::ast::{Aggregate, AggregateOp};
 use super::eval::{
-    Grid, Result, Run, Scalars, Stream, argument_span, scalars, string_value, vector,
+    Grid, Result, Run, Scalars, SeriesStream, StepSeries, Stream, argument_span, scalars,
+    string_value, vector,
 };
 use super::signature::Signature;
+use super::span::Span;
 use crate::model::Labels;
 
 /// The series of an aggregation.
@@ -37,13 +40,47 @@ pub(super) fn open<'r>(
         }
         AggregateOp::Quantile => {
             let span = aggregate.param.as_ref().map_or(aggregate.span, argument_span);
+            let ignored = argument_span(&aggregate.expr);
+            let input = numbers_of(run, input, "quantile", ignored);
             quantile::open(run, input, signature, param(run)?, grid, span)
         }
         AggregateOp::Topk
         | AggregateOp::Bottomk
         | AggregateOp::Limitk
-        | AggregateOp::LimitRatio => pick::open(run, input, signature, op, param(run)?, grid),
-        _ => fold::open(run, input, signature, op, grid),
+        | AggregateOp::LimitRatio => {
+            pick::open(run, input, signature, aggregate, param(run)?, grid)
+        }
+        _ => fold::open(run, input, signature, aggregate, grid),
+    }
+}
+
+/// The series without their histograms, which the aggregation has no use for: it notes that it
+/// leaves some out.
+fn numbers_of<'r>(
+    run: &'r Run<'r>,
+    inner: Stream<'r>,
+    aggregation: &'static str,
+    span: Span,
+) -> Stream<'r> {
+    Box::new(Numbers { run, inner, aggregation, span })
+}
+
+struct Numbers<'r> {
+    run: &'r Run<'r>,
+    inner: Stream<'r>,
+    aggregation: &'static str,
+    span: Span,
+}
+
+impl SeriesStream for Numbers<'_> {
+    fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
+        let found = self.inner.next(out)?;
+        if found && out.has_histograms() {
+            let aggregation = self.aggregation;
+            self.run.note(Annotation::HistogramIgnoredInAggregation { aggregation }, self.span);
+        }
+        out.drop_histograms();
+        Ok(found)
     }
 }
 

@@ -6,12 +6,12 @@ use std::collections::BinaryHeap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::answer::QueryError;
-use super::super::ast::AggregateOp;
+use super::super::ast::{Aggregate, AggregateOp};
 use super::super::eval::{
     ABSENT, Grid, Replay, Result, Run, Scalars, StepSeries, Stream, is_absent,
 };
 use super::super::signature::Signature;
-use super::Groups;
+use super::{Groups, numbers_of};
 
 /// A value that may be among the best. The greatest of a heap is the worst.
 #[derive(Clone, Copy)]
@@ -50,12 +50,16 @@ pub(super) fn open<'r>(
     run: &'r Run<'r>,
     mut input: Stream<'r>,
     signature: Signature,
-    op: AggregateOp,
+    aggregate: &Aggregate,
     param: Scalars,
     grid: Grid,
 ) -> Result<Stream<'r>> {
+    let op = aggregate.op;
     if op == AggregateOp::LimitRatio {
         return ratio(run, input, param, grid);
+    }
+    if matches!(op, AggregateOp::Topk | AggregateOp::Bottomk) {
+        input = numbers_of(run, input, op.as_str(), aggregate.span);
     }
     let limits = limits(&param, grid)?;
     let sign = if op == AggregateOp::Bottomk { -1.0 } else { 1.0 };
@@ -92,7 +96,7 @@ pub(super) fn open<'r>(
             }
         }
         if entered > 0 {
-            held.grow(series.values.len())?;
+            held.grow(series.samples())?;
             heads.push(std::mem::take(&mut series));
         }
     }
@@ -128,8 +132,9 @@ fn chosen(best: Vec<Vec<BinaryHeap<Candidate>>>, heads: Vec<StepSeries>) -> Vec<
             Some(StepSeries {
                 labels: head.labels.clone(),
                 drop_name: head.drop_name,
+                // They count where the value says so.
+                histograms: head.histograms.clone(),
                 values,
-                histograms: Vec::new(),
             })
         })
         .collect()
@@ -182,7 +187,7 @@ fn ratio<'r>(
             }
         }
         if series.has_values() {
-            held.grow(series.values.len())?;
+            held.grow(series.samples())?;
             kept.push(std::mem::take(&mut series));
         }
     }

@@ -10,8 +10,9 @@ use super::super::eval::{
     is_absent,
 };
 use super::super::signature::{Signature, Steps};
+use super::super::span::Span;
 use super::super::token::quote;
-use super::arithmetic;
+use super::{arithmetic, element, is_trimming, push, with_histograms};
 use crate::model::{Labels, LabelsBuilder, METRIC_NAME};
 
 /// By which labels the sides of an operator match.
@@ -44,6 +45,8 @@ struct Conflict {
 }
 
 struct Join<'r> {
+    run: &'r Run<'r>,
+    span: Span,
     many: Stream<'r>,
     signature: Signature,
     places: HashMap<Box<[u8]>, usize>,
@@ -83,6 +86,8 @@ pub(super) fn open<'r>(
     };
     let Collected { series, held } = collect(run, one)?;
     let mut join = Join {
+        run,
+        span: binary.lhs.span().to(binary.rhs.span()),
         many,
         signature: signature_of(binary),
         places: HashMap::with_capacity(series.len()),
@@ -160,7 +165,8 @@ impl Join<'_> {
         let is_filter = self.op.is_comparison() && !self.returns_bool;
         let swapped = self.matching.cardinality == Cardinality::OneToMany;
         out.labels = result_labels(&many.labels, &one.labels, self.op, self.matching)?;
-        out.drop_name = self.returns_bool || (is_filter && many.drop_name);
+        out.drop_name =
+            self.returns_bool || ((is_filter || is_trimming(self.op)) && many.drop_name);
         let one_to_one = self.matching.cardinality == Cardinality::OneToOne;
         let matched = if one_to_one {
             &mut entry.matched
@@ -172,7 +178,9 @@ impl Join<'_> {
             *matched = Steps::none(self.grid.len);
         }
         out.values.clear();
+        out.histograms.clear();
         out.values.reserve(self.grid.len);
+        let any_histogram = !many.histograms.is_empty() || !one.histograms.is_empty();
         for (step, (m, o)) in many.values.iter().zip(&one.values).enumerate() {
             if is_absent(*m) || is_absent(*o) {
                 out.values.push(ABSENT);
@@ -190,6 +198,15 @@ impl Join<'_> {
                 ));
             }
             let (a, b) = if swapped { (*o, *m) } else { (*m, *o) };
+            if any_histogram || is_trimming(self.op) {
+                let (left, right) = if swapped { (one, many) } else { (many, one) };
+                let (left, right) = (element(left, step, a), element(right, step, b));
+                let note = |annotation| self.run.note(annotation, self.span);
+                if let Some(found) = with_histograms(self.op, left, right, note) {
+                    push(out, found, left, self.returns_bool);
+                    continue;
+                }
+            }
             out.values.push(if !is_filter {
                 arithmetic::apply(self.op, a, b)
             } else if arithmetic::compares(self.op, a, b) {
@@ -234,7 +251,7 @@ impl SeriesStream for Join<'_> {
 fn result_labels(many: &Labels, one: &Labels, op: BinaryOp, matching: &Matching) -> Result<Labels> {
     let one_to_one = matching.cardinality == Cardinality::OneToOne;
     let drops = |name: &str| {
-        (!op.is_comparison() && name == METRIC_NAME)
+        (!op.is_comparison() && !is_trimming(op) && name == METRIC_NAME)
             || (one_to_one && matching.labels.iter().any(|l| l == name) != matching.on)
     };
     let labels = many.without(drops);

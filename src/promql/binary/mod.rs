@@ -4,12 +4,19 @@ mod arithmetic;
 mod join;
 mod sets;
 
+use std::sync::Arc;
+
+use super::annotations::Annotation;
 use super::answer::QueryError;
 use super::ast::{Binary, BinaryOp, ValueType};
 use super::eval::{
     ABSENT, Grid, Result, Run, Scalars, SeriesStream, StepSeries, Stream, is_absent, scalars,
     vector,
 };
+
+use super::native::{Element, Outcome, operate};
+use super::span::Span;
+use crate::model::is_histogram_mark;
 
 pub(super) use arithmetic::scalar_operation;
 
@@ -18,10 +25,6 @@ pub(super) fn open<'r>(run: &'r Run<'r>, binary: &'r Binary, grid: Grid) -> Resu
     let matching = binary.matching.as_ref();
     if matching.is_some_and(|m| m.fill_left.is_some() || m.fill_right.is_some()) {
         return Err(QueryError::Execution("modifier fill is not evaluated yet".to_owned()));
-    }
-    if matches!(binary.op, BinaryOp::TrimUpper | BinaryOp::TrimLower) {
-        let op = binary.op.as_str();
-        return Err(QueryError::Execution(format!("operator {op} is not evaluated yet")));
     }
     let scalar_left = binary.lhs.value_type() == ValueType::Scalar;
     let scalar_right = binary.rhs.value_type() == ValueType::Scalar;
@@ -32,6 +35,8 @@ pub(super) fn open<'r>(run: &'r Run<'r>, binary: &'r Binary, grid: Grid) -> Resu
         let inner = vector(run, expr, grid, None)?;
         let returns_bool = binary.return_bool;
         return Ok(Box::new(WithScalar {
+            run,
+            span: binary.lhs.span().to(binary.rhs.span()),
             inner,
             numbers,
             op: binary.op,
@@ -49,6 +54,8 @@ pub(super) fn open<'r>(run: &'r Run<'r>, binary: &'r Binary, grid: Grid) -> Resu
 
 /// A vector and a scalar.
 struct WithScalar<'r> {
+    run: &'r Run<'r>,
+    span: Span,
     inner: Stream<'r>,
     numbers: Scalars,
     op: BinaryOp,
@@ -56,18 +63,89 @@ struct WithScalar<'r> {
     returns_bool: bool,
 }
 
+/// Whether an operator cuts histograms.
+fn is_trimming(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::TrimUpper | BinaryOp::TrimLower)
+}
+
+/// What a series has at a step where its value is `value`.
+fn element(series: &StepSeries, step: usize, value: f64) -> Element<'_> {
+    series.histogram(step).map_or(Element::Number(value), Element::Histogram)
+}
+
+/// The outcome of an operator that numbers alone do not have; none between two numbers.
+fn with_histograms(
+    op: BinaryOp,
+    left: Element<'_>,
+    right: Element<'_>,
+    note: impl FnMut(Annotation),
+) -> Option<Outcome> {
+    match (left, right) {
+        (Element::Number(_), Element::Number(_)) if !is_trimming(op) => None,
+        _ => Some(operate(op, left, right, note)),
+    }
+}
+
+/// Adds the value of a step; a comparison that holds lets the left operand through, or is 1.
+fn push(out: &mut StepSeries, outcome: Outcome, left: Element<'_>, returns_bool: bool) {
+    let step = out.values.len();
+    out.values.push(ABSENT);
+    match (outcome, left) {
+        (Outcome::Holds(holds), _) if returns_bool => {
+            if let Some(slot) = out.values.get_mut(step) {
+                *slot = f64::from(u8::from(holds));
+            }
+        }
+        (Outcome::Histogram(histogram), _) => out.set_histogram(step, histogram),
+        (Outcome::Holds(true), Element::Histogram(histogram)) => {
+            out.set_histogram(step, Arc::clone(histogram));
+        }
+        _ => {}
+    }
+}
+
+impl WithScalar<'_> {
+    /// Computes the steps that have a histogram; numbers stay, but cannot be trimmed.
+    fn with_histograms(&self, out: &mut StepSeries) {
+        let note = |annotation| self.run.note(annotation, self.span);
+        for step in 0..out.values.len() {
+            let number = Element::Number(self.numbers.at(step));
+            let value = out.values.get(step).copied().unwrap_or(ABSENT);
+            let own = match out.histogram(step) {
+                Some(histogram) => Element::Histogram(histogram),
+                None if is_trimming(self.op) && !is_absent(value) => Element::Number(value),
+                None => continue,
+            };
+            let (a, b) = if self.scalar_left { (number, own) } else { (own, number) };
+            // Comparisons between the two kinds hold never and give nothing.
+            match operate(self.op, a, b, note) {
+                Outcome::Histogram(histogram) => out.set_histogram(step, histogram),
+                Outcome::Holds(_) | Outcome::Nothing => {
+                    if let Some(slot) = out.values.get_mut(step) {
+                        *slot = ABSENT;
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl SeriesStream for WithScalar<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         if !self.inner.next(out)? {
             return Ok(false);
         }
-        if !self.op.is_comparison() || self.returns_bool {
+        let trims = is_trimming(self.op);
+        if !(self.op.is_comparison() || trims) || self.returns_bool {
             out.drop_name = true;
+        }
+        if trims || !out.histograms.is_empty() {
+            self.with_histograms(out);
         }
         let (op, left, filters) =
             (self.op, self.scalar_left, self.op.is_comparison() && !self.returns_bool);
         for (step, value) in out.values.iter_mut().enumerate() {
-            if is_absent(*value) {
+            if is_absent(*value) || is_histogram_mark(*value) {
                 continue;
             }
             let number = self.numbers.at(step);

@@ -8,7 +8,7 @@ use super::super::span::Span;
 use super::grid::{Grid, Scalars, StepSeries};
 use super::run::{Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
-use super::vector::{constant_stream, map_values, vector};
+use super::vector::{constant_stream, map_histograms, map_steps, map_values, vector};
 use super::{range_call, selector};
 
 /// The series of a call that gives an instant vector.
@@ -48,7 +48,7 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
         Kind::Timestamp => match arg(0)?.unwrap_parens() {
             // Of a selector itself the times of the samples are known.
             Expr::Vector(vector) => selector::open(run, vector, grid, Some(name), true)?,
-            _ => map_values(series(0)?, move |step, _| grid.at(step) as f64 / 1000.0),
+            _ => map_steps(series(0)?, move |step| grid.at(step) as f64 / 1000.0),
         },
         Kind::Absent => absent::absent(run, arg(0)?, grid)?,
         Kind::AbsentOverTime => {
@@ -62,10 +62,10 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
             histogram::quantile(run, number(0)?, series(1)?, grid, spans)?
         }
         Kind::HistogramFraction => {
-            let span = argument_span(arg(2)?);
-            histogram::fraction(run, number(0)?, number(1)?, series(2)?, grid, span)?
+            let spans = (argument_span(arg(0)?), argument_span(arg(2)?));
+            histogram::fraction(run, number(0)?, number(1)?, series(2)?, grid, spans)?
         }
-        Kind::NativeHistogram => Box::new(Nothing(series(0)?)),
+        Kind::NativeHistogram(function) => map_histograms(series(0)?, function),
         Kind::LabelReplace => labels::replace(run, series(0)?, &call.args)?,
         Kind::LabelJoin => labels::join(run, series(0)?, &call.args)?,
         Kind::Sort => sort::by_value(run, series(0)?, grid, false)?,
@@ -105,16 +105,6 @@ fn scalar_call<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<Scala
     }
 }
 
-/// Reads a stream and gives nothing: for what only native histograms have.
-struct Nothing<'r>(Stream<'r>);
-
-impl SeriesStream for Nothing<'_> {
-    fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
-        while self.0.next(out)? {}
-        Ok(false)
-    }
-}
-
 struct Clamp<'r> {
     inner: Stream<'r>,
     min: Scalars,
@@ -131,6 +121,7 @@ impl SeriesStream for Clamp<'_> {
             return Ok(false);
         }
         out.drop_name = true;
+        out.drop_histograms();
         for (step, value) in out.values.iter_mut().enumerate() {
             let (min, max) = (self.min.at(step), self.max.at(step));
             if super::is_absent(*value) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Histogram, Labels, STALE_NAN};
+use crate::model::{HISTOGRAM_NAN, Histogram, Labels, STALE_NAN, is_histogram_mark};
 
 /// Marks a step without a value. The staleness marker can never be a result: it is dropped on
 /// reading, and arithmetic only makes quiet NaNs.
@@ -93,10 +93,56 @@ impl StepSeries {
         self.values.iter().any(|v| !is_absent(*v))
     }
 
-    /// The histogram of a step, if there is one.
+    /// The histogram of a step, if there is one. What `histograms` holds where the value is no
+    /// mark is forgotten.
     #[inline]
     pub(in crate::promql) fn histogram(&self, step: usize) -> Option<&Arc<Histogram>> {
-        self.histograms.get(step).and_then(Option::as_ref)
+        let marked = self.values.get(step).is_some_and(|value| is_histogram_mark(*value));
+        if marked { self.histograms.get(step).and_then(Option::as_ref) } else { None }
+    }
+
+    /// Whether any step has a histogram.
+    pub(in crate::promql) fn has_histograms(&self) -> bool {
+        !self.histograms.is_empty() && self.values.iter().any(|value| is_histogram_mark(*value))
+    }
+
+    /// Puts a histogram at a step.
+    pub(in crate::promql) fn set_histogram(&mut self, step: usize, histogram: Arc<Histogram>) {
+        self.histograms.resize(self.values.len(), None);
+        if let (Some(value), Some(slot)) =
+            (self.values.get_mut(step), self.histograms.get_mut(step))
+        {
+            *value = f64::from_bits(HISTOGRAM_NAN);
+            *slot = Some(histogram);
+        }
+    }
+
+    /// Leaves numbers only: for whatever has no meaning for histograms.
+    pub(in crate::promql) fn drop_histograms(&mut self) {
+        if self.histograms.is_empty() {
+            return;
+        }
+        self.histograms.clear();
+        for value in &mut self.values {
+            if is_histogram_mark(*value) {
+                *value = ABSENT;
+            }
+        }
+    }
+
+    /// Leaves histograms only.
+    pub(in crate::promql) fn drop_numbers(&mut self) {
+        for value in &mut self.values {
+            if !is_histogram_mark(*value) {
+                *value = ABSENT;
+            }
+        }
+    }
+
+    /// How many samples holding it counts for.
+    pub(in crate::promql) fn samples(&self) -> usize {
+        let histograms = self.histograms.iter().flatten().map(|histogram| histogram.samples());
+        self.values.len() + histograms.sum::<usize>()
     }
 }
 

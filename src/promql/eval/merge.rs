@@ -1,5 +1,7 @@
 //! Keeps whole streams, and joins series of equal labels.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 
 use super::super::answer::QueryError;
@@ -22,7 +24,7 @@ pub(in crate::promql) fn collect<'r>(
     let mut series = Vec::new();
     let mut buffer = StepSeries::default();
     while stream.next(&mut buffer)? {
-        held.grow(buffer.values.len())?;
+        held.grow(buffer.samples())?;
         if buffer.has_values() {
             series.push(std::mem::take(&mut buffer));
         }
@@ -43,14 +45,18 @@ pub(in crate::promql) fn merge_by_labels(series: Vec<StepSeries>) -> Result<Vec<
             }
             hashbrown::hash_map::Entry::Occupied(entry) => {
                 let Some(first) = merged.get_mut(*entry.get()) else { continue };
-                for (slot, value) in first.values.iter_mut().zip(one.values) {
-                    if is_absent(value) {
+                for (step, value) in one.values.iter().enumerate() {
+                    if is_absent(*value) {
                         continue;
                     }
+                    let Some(slot) = first.values.get_mut(step) else { continue };
                     if !is_absent(*slot) {
                         return Err(same_labels());
                     }
-                    *slot = value;
+                    *slot = *value;
+                    if let Some(histogram) = one.histogram(step) {
+                        first.set_histogram(step, Arc::clone(histogram));
+                    }
                 }
             }
         }

@@ -9,6 +9,7 @@
 mod call;
 mod grid;
 mod merge;
+mod mixed;
 mod over_time;
 mod range_call;
 mod rate;
@@ -36,7 +37,7 @@ pub(super) use merge::{Collected, Replay, collect, merge_by_labels};
 pub(super) use over_time::{quantile, warn_of_quantile};
 pub(super) use run::{Held, Result, Run, SeriesStream, Stream};
 pub(super) use scalar::scalars;
-pub(super) use vector::{constant_stream, vector};
+pub(super) use vector::{constant_stream, only_numbers, vector};
 
 /// Evaluates an expression at one time.
 ///

@@ -1,9 +1,12 @@
 //! Functions of ranges: slides a window over the samples of one series after the other.
 
+use std::sync::Arc;
+
 use super::super::annotations::Annotation;
 use super::super::answer::{MatrixSeries, QueryError};
 use super::super::ast::{Call, Expr, MatrixSelector, Subquery, ValueType};
 use super::super::functions::RangeKind;
+use super::super::native::Point;
 use super::super::source::Samples;
 use super::super::span::Span;
 use super::call::argument_span;
@@ -14,7 +17,7 @@ use super::scalar::scalars;
 use super::selector::{fixed_time, refuse_ends, selection};
 use super::tally::{Counting, Tally};
 use super::vector::vector;
-use super::{over_time, rate, regression};
+use super::{mixed, over_time, rate, regression};
 use crate::model::{Labels, is_histogram_mark, is_stale_nan};
 
 /// Series with the samples that all windows of a grid need, staleness markers removed.
@@ -122,7 +125,9 @@ impl<'r> RangeInput<'r> {
                 }
                 samples.clear();
                 for (step, value) in buffer.values.iter().enumerate() {
-                    if !is_absent(*value) {
+                    if let Some(histogram) = buffer.histogram(step) {
+                        samples.push_histogram(grid.at(step), Arc::clone(histogram));
+                    } else if !is_absent(*value) {
                         samples.push(grid.at(step), *value);
                     }
                 }
@@ -141,11 +146,15 @@ fn remove_stale(samples: &mut Samples) {
         if !is_stale_nan(samples.values[at]) {
             samples.values[kept] = samples.values[at];
             samples.times[kept] = samples.times[at];
+            if !samples.histograms.is_empty() {
+                samples.histograms[kept] = samples.histograms[at].take();
+            }
             kept += 1;
         }
     }
     samples.values.truncate(kept);
     samples.times.truncate(kept);
+    samples.histograms.truncate(kept);
 }
 
 /// What a window function sees at one step: at least one sample.
@@ -256,7 +265,13 @@ impl SeriesStream for RangeCall<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         while let Some((labels, drop_name)) = self.input.next(&mut self.samples)? {
             self.run.check()?;
+            let histograms = mixed::split(&mut self.samples);
             self.fill(&mut out.values)?;
+            out.histograms.clear();
+            if !histograms.is_empty() {
+                let metric = labels.metric_name().filter(|_| !drop_name).unwrap_or("");
+                self.mixed(metric, &histograms).overlay(out)?;
+            }
             if out.has_values() {
                 self.note_non_counter(&labels, out);
                 out.labels = labels;
@@ -268,7 +283,7 @@ impl SeriesStream for RangeCall<'_> {
     }
 }
 
-impl RangeCall<'_> {
+impl<'r> RangeCall<'r> {
     /// `rate` and `increase` of floats under a name that is not a counter's.
     fn note_non_counter(&self, labels: &Labels, out: &StepSeries) {
         const SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
@@ -283,6 +298,19 @@ impl RangeCall<'_> {
         if out.values.iter().any(is_float) {
             let metric = name.to_owned();
             self.run.note(Annotation::PossibleNonCounter { metric }, self.spans.1);
+        }
+    }
+
+    fn mixed<'s>(&'s self, metric: &'s str, histograms: &'s [Point]) -> mixed::Mixed<'s, 'r> {
+        mixed::Mixed {
+            run: self.run,
+            kind: self.kind,
+            span: self.spans.1,
+            metric,
+            reference: &self.input.reference,
+            range_ms: self.input.range_ms,
+            numbers: &self.samples,
+            histograms,
         }
     }
 
@@ -421,7 +449,8 @@ pub(super) fn raw_matrix<'r>(
         if samples.is_empty() {
             continue;
         }
-        held.grow(samples.len())?;
+        let histograms = samples.histograms.iter().flatten().map(|h| h.samples());
+        held.grow(samples.len() + histograms.sum::<usize>())?;
         let labels = if drop_name { labels.without_name() } else { labels };
         matrix.push(MatrixSeries { labels, samples: std::mem::take(&mut samples) });
     }

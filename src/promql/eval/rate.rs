@@ -57,29 +57,42 @@ pub(super) fn gauge(w: &Window<'_>) -> f64 {
     extrapolate(w, values[values.len() - 1] - values[0], false, None)
 }
 
-/// Stretches a difference from the time between the first and the last sample to the whole
-/// window: to its ends where samples come close (1.1 of their mean distance), else by half that
-/// distance; and for counters never beyond where the counter would have been zero
-/// (`extrapolatedRate`).
 #[inline]
 fn extrapolate(w: &Window<'_>, difference: f64, is_counter: bool, per_seconds: Option<f64>) -> f64 {
-    let times = w.times();
-    let (first, last) = (times[0], times[times.len() - 1]);
-    let mut to_start = (first - w.start) as f64 / 1000.0;
-    let mut to_end = (w.end - last) as f64 / 1000.0;
+    let (times, values) = (w.times(), w.values());
+    let sampled = (times[0], times[times.len() - 1]);
+    let counter = is_counter.then(|| (values[0], difference));
+    difference * factor(sampled, times.len() - 1, (w.start, w.end), counter, per_seconds)
+}
+
+/// By how much to stretch a difference from the time between the first and the last sample,
+/// `distances` apart, to the whole window: to its ends where samples come close (1.1 of their
+/// mean distance), else by half that distance; and for a counter (its first value and its
+/// increase) never beyond where it would have been zero (`extrapolatedRate`). With `per_seconds`
+/// the result is divided by it.
+#[inline]
+pub(super) fn factor(
+    (first, last): (i64, i64),
+    distances: usize,
+    (start, end): (i64, i64),
+    counter: Option<(f64, f64)>,
+    per_seconds: Option<f64>,
+) -> f64 {
+    let mut to_start = (first - start) as f64 / 1000.0;
+    let mut to_end = (end - last) as f64 / 1000.0;
     let sampled = (last - first) as f64 / 1000.0;
-    let mean_distance = sampled / (times.len() - 1) as f64;
+    let mean_distance = sampled / distances as f64;
     let threshold = mean_distance * 1.1;
     if to_start >= threshold {
         to_start = mean_distance / 2.0;
     }
-    if is_counter {
-        let first_value = w.values()[0];
-        if difference > 0.0 && first_value >= 0.0 {
-            let to_zero = sampled * (first_value / difference);
-            if to_zero < to_start {
-                to_start = to_zero;
-            }
+    if let Some((first_value, increase)) = counter
+        && increase > 0.0
+        && first_value >= 0.0
+    {
+        let to_zero = sampled * (first_value / increase);
+        if to_zero < to_start {
+            to_start = to_zero;
         }
     }
     if to_end >= threshold {
@@ -89,7 +102,7 @@ fn extrapolate(w: &Window<'_>, difference: f64, is_counter: bool, per_seconds: O
     if let Some(seconds) = per_seconds {
         factor /= seconds;
     }
-    difference * factor
+    factor
 }
 
 /// `irate` and `idelta`: from the last two samples.

@@ -8,7 +8,7 @@ use super::super::source::{Samples, Selection, SeriesCursor, Source, SourceError
 use super::super::span::Span;
 use super::grid::{Grid, StepSeries};
 use super::tally::Tally;
-use crate::model::Labels;
+use crate::model::{Labels, STALE_NAN, is_stale_nan};
 
 pub(in crate::promql) type Result<T, E = QueryError> = std::result::Result<T, E>;
 
@@ -142,10 +142,22 @@ impl Cursor<'_> {
         self.run.check()?;
         let labels = self.inner.next(samples).map_err(|e| self.run.source_error(e))?;
         if labels.is_some() {
-            let count = samples.len() as u64;
+            end_stale_histograms(samples);
+            let histograms = samples.histograms.iter().flatten().map(|h| h.samples() as u64);
+            let count = samples.len() as u64 + histograms.sum::<u64>();
             self.run.admit_count(count)?;
             self.run.read.set(self.run.read.get() + count);
         }
         Ok(labels)
+    }
+}
+
+/// A histogram whose sum is the staleness marker ends its series like a number that is.
+fn end_stale_histograms(samples: &mut Samples) {
+    for (value, histogram) in samples.values.iter_mut().zip(&mut samples.histograms) {
+        if histogram.as_ref().is_some_and(|histogram| is_stale_nan(histogram.sum)) {
+            *value = f64::from_bits(STALE_NAN);
+            *histogram = None;
+        }
     }
 }

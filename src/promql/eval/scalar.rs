@@ -8,6 +8,7 @@ use super::grid::{Grid, Scalars, StepSeries, is_absent};
 use super::run::{Result, Run};
 use super::tally::Counting;
 use super::vector::{is_invariant, vector};
+use crate::model::is_histogram_mark;
 
 /// The values of a scalar expression.
 pub(in crate::promql) fn scalars<'r>(
@@ -56,7 +57,7 @@ pub(in crate::promql) fn scalars<'r>(
     }
 }
 
-/// `scalar(v)`: the value of the only series at a step, NaN where there is none or more.
+/// `scalar(v)`: the number of the only series at a step, NaN where there is none or more.
 fn only_value<'r>(run: &'r Run<'r>, expr: &'r Expr, grid: Grid) -> Result<Scalars> {
     let mut stream = vector(run, expr, grid, Some("scalar"))?;
     let mut counts = vec![0_u8; grid.len];
@@ -64,7 +65,8 @@ fn only_value<'r>(run: &'r Run<'r>, expr: &'r Expr, grid: Grid) -> Result<Scalar
     let mut series = StepSeries::default();
     while stream.next(&mut series)? {
         for ((value, count), slot) in series.values.iter().zip(&mut counts).zip(&mut values) {
-            if !is_absent(*value) {
+            // Histograms do not count.
+            if !is_absent(*value) && !is_histogram_mark(*value) {
                 *slot = if *count == 0 { *value } else { f64::NAN };
                 *count = 1;
             }

@@ -83,7 +83,7 @@ pub(super) fn open<'r>(
 impl SeriesStream for Latest<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         while let Some(labels) = self.cursor.next(&mut self.samples)? {
-            if self.fill(&mut out.values) {
+            if self.fill(out) {
                 self.run.tally.column(self.counting, &out.values);
                 out.labels = labels;
                 out.drop_name = self.times;
@@ -96,8 +96,11 @@ impl SeriesStream for Latest<'_> {
 
 impl Latest<'_> {
     /// Fills one value per step and says whether there is any.
-    fn fill(&self, out: &mut Vec<f64>) -> bool {
+    fn fill(&self, series: &mut StepSeries) -> bool {
         let (times, values) = (&self.samples.times, &self.samples.values);
+        let any_histogram = !self.samples.histograms.is_empty() && !self.times;
+        let out = &mut series.values;
+        series.histograms.clear();
         let steps = self.reference.grid.len;
         out.clear();
         out.reserve(steps);
@@ -112,6 +115,10 @@ impl Latest<'_> {
             let value = match seen.checked_sub(1) {
                 Some(last) if times[last] > now.saturating_sub(self.lookback_ms) => {
                     let value = values[last];
+                    if any_histogram {
+                        series.histograms.resize(step, None);
+                        series.histograms.push(self.samples.histogram(last).cloned());
+                    }
                     if self.times && !is_absent(value) {
                         times[last] as f64 / 1000.0
                     } else {
@@ -122,6 +129,9 @@ impl Latest<'_> {
             };
             any |= !is_absent(value);
             out.push(value);
+        }
+        if any_histogram {
+            series.histograms.resize(steps, None);
         }
         any
     }

@@ -1,5 +1,7 @@
 //! Expressions that give series: which part of the evaluator is in charge.
 
+use std::sync::Arc;
+
 use super::super::ast::Expr;
 use super::super::functions::Kind;
 use super::super::{aggregate, binary};
@@ -7,7 +9,7 @@ use super::grid::{Grid, Scalars, StepSeries, is_absent};
 use super::run::{Result, Run, SeriesStream, Stream};
 use super::tally::Counting;
 use super::{call, selector};
-use crate::model::Labels;
+use crate::model::{Histogram, Labels, is_histogram_mark};
 
 /// The series of an expression at the steps of a grid. `around` names the function or
 /// aggregation directly around it, for the store's hints.
@@ -30,7 +32,7 @@ pub(in crate::promql) fn vector<'r>(
             if !unary.negative {
                 return Ok(inner);
             }
-            Ok(map_values(inner, |_, value| -value))
+            Ok(Box::new(Negate(inner)))
         }
         Expr::Aggregate(aggregate) => aggregate::open(run, aggregate, grid),
         Expr::Binary(binary) => binary::open(run, binary, grid),
@@ -83,6 +85,30 @@ impl SeriesStream for Repeat<'_> {
         if let Some(value) = out.values.first().copied() {
             out.values.resize(self.len, value);
         }
+        if let Some(histogram) = out.histograms.first().cloned() {
+            out.histograms.resize(self.len, histogram);
+        }
+        Ok(true)
+    }
+}
+
+/// Turns the sign of everything.
+struct Negate<'r>(Stream<'r>);
+
+impl SeriesStream for Negate<'_> {
+    fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
+        if !self.0.next(out)? {
+            return Ok(false);
+        }
+        out.drop_name = true;
+        for value in &mut out.values {
+            if !is_absent(*value) && !is_histogram_mark(*value) {
+                *value = -*value;
+            }
+        }
+        for histogram in out.histograms.iter_mut().flatten() {
+            Arc::make_mut(histogram).mul(-1.0);
+        }
         Ok(true)
     }
 }
@@ -90,6 +116,8 @@ impl SeriesStream for Repeat<'_> {
 struct MapValues<'r, F> {
     inner: Stream<'r>,
     f: F,
+    /// Whether histograms get a value too.
+    everything: bool,
 }
 
 impl<F: Fn(usize, f64) -> f64> SeriesStream for MapValues<'_, F> {
@@ -98,6 +126,11 @@ impl<F: Fn(usize, f64) -> f64> SeriesStream for MapValues<'_, F> {
             return Ok(false);
         }
         out.drop_name = true;
+        if self.everything {
+            out.histograms.clear();
+        } else {
+            out.drop_histograms();
+        }
         for (step, value) in out.values.iter_mut().enumerate() {
             if !is_absent(*value) {
                 *value = (self.f)(step, *value);
@@ -107,9 +140,56 @@ impl<F: Fn(usize, f64) -> f64> SeriesStream for MapValues<'_, F> {
     }
 }
 
-/// Applies a function of step and value to every value; the metric's name goes.
+/// Applies a function of step and value to every number; histograms go, and the metric's name.
 pub(super) fn map_values<'r>(inner: Stream<'r>, f: impl Fn(usize, f64) -> f64 + 'r) -> Stream<'r> {
-    Box::new(MapValues { inner, f })
+    Box::new(MapValues { inner, f, everything: false })
+}
+
+/// Replaces numbers and histograms by a function of the step; the metric's name goes.
+pub(super) fn map_steps<'r>(inner: Stream<'r>, f: impl Fn(usize) -> f64 + 'r) -> Stream<'r> {
+    Box::new(MapValues { inner, f: move |step, _| f(step), everything: true })
+}
+
+struct MapHistograms<'r> {
+    inner: Stream<'r>,
+    f: fn(&Histogram) -> f64,
+}
+
+impl SeriesStream for MapHistograms<'_> {
+    fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
+        if !self.inner.next(out)? {
+            return Ok(false);
+        }
+        out.drop_name = true;
+        out.drop_numbers();
+        for (value, histogram) in out.values.iter_mut().zip(&out.histograms) {
+            if let (true, Some(histogram)) = (is_histogram_mark(*value), histogram) {
+                *value = (self.f)(histogram);
+            }
+        }
+        out.histograms.clear();
+        Ok(true)
+    }
+}
+
+/// Applies a function to every histogram; numbers go, and the metric's name.
+pub(super) fn map_histograms<'r>(inner: Stream<'r>, f: fn(&Histogram) -> f64) -> Stream<'r> {
+    Box::new(MapHistograms { inner, f })
+}
+
+struct OnlyNumbers<'r>(Stream<'r>);
+
+impl SeriesStream for OnlyNumbers<'_> {
+    fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
+        let found = self.0.next(out)?;
+        out.drop_histograms();
+        Ok(found)
+    }
+}
+
+/// The series without their histograms.
+pub(in crate::promql) fn only_numbers(inner: Stream<'_>) -> Stream<'_> {
+    Box::new(OnlyNumbers(inner))
 }
 
 /// One series without labels.

@@ -8,6 +8,7 @@ pub(super) mod sort;
 mod table;
 
 use super::ast::ValueType;
+use crate::model::Histogram;
 
 pub(super) use dates::{DatePart, rfc3339};
 pub(super) use table::find;
@@ -72,8 +73,8 @@ pub(super) enum Kind {
     HistogramFraction,
     /// Adds the labels of info metrics.
     Info,
-    /// Gives something for native histograms only, and nothing for floats.
-    NativeHistogram,
+    /// A number of each native histogram; nothing for numbers.
+    NativeHistogram(fn(&Histogram) -> f64),
     LabelReplace,
     LabelJoin,
     Sort,

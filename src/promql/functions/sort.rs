@@ -5,17 +5,17 @@ use std::cmp::Ordering;
 
 use super::super::ast::Expr;
 use super::super::eval::{
-    Grid, Replay, Result, Run, StepSeries, Stream, collect, is_absent, string_value,
+    Grid, Replay, Result, Run, StepSeries, Stream, collect, is_absent, only_numbers, string_value,
 };
 
-/// Sorted by value, NaN last in both directions.
+/// Sorted by value, NaN last in both directions; histograms have no order and go.
 pub(in crate::promql) fn by_value<'r>(
     run: &'r Run<'r>,
     stream: Stream<'r>,
     grid: Grid,
     descending: bool,
 ) -> Result<Stream<'r>> {
-    sorted(run, stream, grid, |a, b| {
+    sorted(run, only_numbers(stream), grid, |a, b| {
         let value = |s: &StepSeries| s.values.first().copied().unwrap_or(f64::NAN);
         let (a, b) = (value(a), value(b));
         match (a.is_nan(), b.is_nan()) {

@@ -1,7 +1,9 @@
 //! The table of functions; names and types as in `promql/parser/functions.go`.
 
 use super::super::ast::ValueType::{self, Matrix, Scalar, String as Text, Vector};
+use super::super::native::variance;
 use super::{DatePart, Function, Kind, RangeKind};
+use crate::model::Histogram;
 
 const fn row(
     name: &'static str,
@@ -25,8 +27,8 @@ const fn date(name: &'static str, part: DatePart) -> Function {
     row(name, &[Vector], 1, Vector, Kind::Date(part))
 }
 
-const fn native(name: &'static str) -> Function {
-    row(name, &[Vector], 0, Vector, Kind::NativeHistogram)
+const fn native(name: &'static str, function: fn(&Histogram) -> f64) -> Function {
+    row(name, &[Vector], 0, Vector, Kind::NativeHistogram(function))
 }
 
 /// A number of the query as a whole.
@@ -76,8 +78,8 @@ static FUNCTIONS: &[Function] = &[
     map("exp", f64::exp),
     experimental(range("first_over_time", RangeKind::First)),
     map("floor", f64::floor),
-    native("histogram_avg"),
-    native("histogram_count"),
+    native("histogram_avg", |h| h.sum / h.count),
+    native("histogram_count", |h| h.count),
     row("histogram_fraction", &[Scalar, Scalar, Vector], 0, Vector, Kind::HistogramFraction),
     row("histogram_quantile", &[Scalar, Vector], 0, Vector, Kind::HistogramQuantile),
     experimental(row(
@@ -87,9 +89,9 @@ static FUNCTIONS: &[Function] = &[
         Vector,
         Kind::HistogramQuantiles,
     )),
-    native("histogram_stddev"),
-    native("histogram_stdvar"),
-    native("histogram_sum"),
+    native("histogram_stddev", |h| variance(h).sqrt()),
+    native("histogram_stdvar", variance),
+    native("histogram_sum", |h| h.sum),
     date("hour", DatePart::Hour),
     range("idelta", RangeKind::Idelta),
     range("increase", RangeKind::Increase),
