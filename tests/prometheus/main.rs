@@ -8,5 +8,7 @@ mod process;
 mod differential;
 mod generate;
 mod peer;
+mod recording;
 mod remote_write;
+mod rule_files;
 mod stats;

@@ -12,8 +12,8 @@ use super::value::Value;
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
 /// Items and commands that one expansion may run.
 const STEPS_MAX: usize = 1_000_000;
-/// Templates that call each other.
-const CALLS_MAX: usize = 100;
+/// Blocks and templates inside each other while a template runs: each takes stack.
+const DEPTH_MAX: usize = 150;
 
 /// How a block ended.
 #[derive(PartialEq)]
@@ -29,7 +29,7 @@ struct Run<'a> {
     variables: Vec<(String, Value)>,
     out: String,
     steps: usize,
-    calls: usize,
+    depth: usize,
 }
 
 pub(super) fn run(
@@ -54,7 +54,7 @@ pub(super) fn run(
         ("$value", context.value.clone()),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    let mut run = Run { defined, context, variables, out: String::new(), steps: 0, calls: 0 };
+    let mut run = Run { defined, context, variables, out: String::new(), steps: 0, depth: 0 };
     run.block(main, &dot)?;
     Ok(run.out)
 }
@@ -72,6 +72,10 @@ impl Run<'_> {
     }
 
     fn block(&mut self, block: &Block, dot: &Value) -> Result<Flow, Failure> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err((1, format!("more than {DEPTH_MAX} blocks and templates call each other")));
+        }
         let scope = self.variables.len();
         let mut flow = Flow::On;
         for item in block {
@@ -81,6 +85,7 @@ impl Run<'_> {
             }
         }
         self.variables.truncate(scope);
+        self.depth -= 1;
         Ok(flow)
     }
 
@@ -142,14 +147,9 @@ impl Run<'_> {
         let Some(body) = defined.get(name) else {
             return Err((line, format!("template {name:?} not defined")));
         };
-        self.calls += 1;
-        if self.calls > CALLS_MAX {
-            return Err((line, format!("more than {CALLS_MAX} templates call each other")));
-        }
         let outer = std::mem::replace(&mut self.variables, vec![("$".to_owned(), given.clone())]);
         self.block(body, &given)?;
         self.variables = outer;
-        self.calls -= 1;
         Ok(())
     }
 
