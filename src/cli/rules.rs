@@ -102,9 +102,8 @@ fn test(args: &TestArgs) -> Outcome {
         .iter()
         .map(|text| Regex::new(text).with_context(|| format!("--run: {text:?}")))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let wanted = |name: &str| {
-        patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(name))
-    };
+    let wanted =
+        |name: &str| patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(name));
     let mut all = Vec::new();
     for path in &args.files {
         let results = run_file(path, &wanted);

@@ -188,12 +188,8 @@ async fn begin(
         .map_err(|error| DaemonError::Start(error.to_string()))?;
     let rules = read_rule_files(&settings.rules.files).map_err(DaemonError::Start)?;
     let (changes, changed) = watch::channel(Arc::clone(&settings));
-    let ruler = Ruler::new(
-        pipeline.clone(),
-        Arc::clone(clock),
-        changed.clone(),
-        app.query_places(),
-    );
+    let ruler =
+        Ruler::new(pipeline.clone(), Arc::clone(clock), changed.clone(), app.query_places());
     let ruler = Arc::new(ruler);
     let (sink, scraped) = mpsc::channel(SCRAPES_MAX);
     let targets = Targets::new(sink, Arc::clone(clock), Arc::clone(&app.telemetry));

@@ -221,9 +221,9 @@ impl Templates {
     fn expand(&self, context: &Context<'_>) -> Vec<(String, String)> {
         let expanded = self.0.iter().map(|(name, template)| {
             let text = match template {
-                Ok(template) => template.expand(context).map_err(|error| {
-                    format!("error executing template {}: {error}", error.name)
-                }),
+                Ok(template) => template
+                    .expand(context)
+                    .map_err(|error| format!("error executing template {}: {error}", error.name)),
                 Err(error) => Err(error.clone()),
             };
             (name.clone(), text.unwrap_or_else(|e| format!("<error expanding template: {e}>")))
@@ -285,8 +285,7 @@ mod tests {
         fn at(&mut self, second: i64, zones: &[&str]) -> Vec<String> {
             let empty = Labels::empty();
             let query = |_: &str| Ok(Vec::new());
-            let context =
-                AlertContext { external_labels: &empty, external_url: "", query: &query };
+            let context = AlertContext { external_labels: &empty, external_url: "", query: &query };
             let at = Timestamp::from_millis(second * 1000);
             let rows = self.states.evaluate(&self.rule, holds(zones), at, 0, 0, &context);
             let rows = rows.expect("evaluates");

@@ -142,9 +142,7 @@ fn check_recording(rule: &RawRule, wrong: &mut impl FnMut(Place, String)) {
     if record.contains(['{', '}']) {
         wrong(
             *place,
-            format!(
-                "braces present in the recording rule name; should it be in expr?: {record}"
-            ),
+            format!("braces present in the recording rule name; should it be in expr?: {record}"),
         );
     }
 }

@@ -57,7 +57,10 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) enum Value {
     /// A text, and whether it was written without quotes.
-    Scalar { text: String, plain: bool },
+    Scalar {
+        text: String,
+        plain: bool,
+    },
     List(Vec<Node>),
     /// In the order of the file; keys are unique.
     Map(Vec<(Node, Node)>),

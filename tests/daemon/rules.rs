@@ -135,7 +135,10 @@ fn rules_record_through_kill_and_reload_and_end_when_they_go() {
     let (status, answer) = daemon.post("/-/reload", "");
     assert_eq!(status, 400);
     let error = answer["error"].as_str().expect("a text");
-    assert!(error.contains("rules/b.yml:4:24: group \"g\", rule 1, \"a\": could not parse"), "{error}");
+    assert!(
+        error.contains("rules/b.yml:4:24: group \"g\", rule 1, \"a\": could not parse"),
+        "{error}"
+    );
     assert_eq!(rule(&daemon.get("/api/v1/rules").1, "zone:depth:sum")["health"], "ok");
 
     // A rule that goes ends its series at the next evaluation; the others go on.

@@ -106,7 +106,9 @@ fn test_finds_right_and_wrong_what_promtool_does() {
         )
     };
     let alerts = |at: &str, alerts: &str| {
-        format!("  alert_rule_test:\n  - {{alertname: Down, eval_time: {at}, exp_alerts: [{alerts}]}}\n")
+        format!(
+            "  alert_rule_test:\n  - {{alertname: Down, eval_time: {at}, exp_alerts: [{alerts}]}}\n"
+        )
     };
     let down = "{exp_labels: {job: j, severity: page}, exp_annotations: {text: 'j of north: 0'}}";
     let cases = [
@@ -121,9 +123,30 @@ fn test_finds_right_and_wrong_what_promtool_does() {
         (expr("rate(requests{a=\"1\"}[2m])", "4m", ""), false),
         (expr("nothing", "1m", ""), true),
         (expr("count_over_time(total[5m])", "4m", "{labels: '{}', value: 5}"), true),
-        (expr("ALERTS", "1m", "{labels: 'ALERTS{alertname=\"Down\", alertstate=\"pending\", job=\"j\", severity=\"page\"}', value: 1}"), true),
-        (expr("ALERTS", "3m", "{labels: 'ALERTS{alertname=\"Down\", alertstate=\"firing\", job=\"j\", severity=\"page\"}', value: 1}"), true),
-        (expr("ALERTS_FOR_STATE", "4m", "{labels: 'ALERTS_FOR_STATE{alertname=\"Down\", job=\"j\", severity=\"page\"}', value: 60}"), true),
+        (
+            expr(
+                "ALERTS",
+                "1m",
+                "{labels: 'ALERTS{alertname=\"Down\", alertstate=\"pending\", job=\"j\", severity=\"page\"}', value: 1}",
+            ),
+            true,
+        ),
+        (
+            expr(
+                "ALERTS",
+                "3m",
+                "{labels: 'ALERTS{alertname=\"Down\", alertstate=\"firing\", job=\"j\", severity=\"page\"}', value: 1}",
+            ),
+            true,
+        ),
+        (
+            expr(
+                "ALERTS_FOR_STATE",
+                "4m",
+                "{labels: 'ALERTS_FOR_STATE{alertname=\"Down\", job=\"j\", severity=\"page\"}', value: 60}",
+            ),
+            true,
+        ),
         (expr("ALERTS", "6m", ""), true),
         (alerts("1m", ""), true),
         (alerts("2m", ""), true),

@@ -32,7 +32,11 @@ pub(super) async fn run(shared: Shared, live: Arc<LiveGroup>, mut stopped: watch
             if missed > 0 {
                 telemetry.rule_iterations_missed.add([&name], missed);
                 live.change(|state| state.missed += missed);
-                tracing::warn!(group = name, missed, "a rule group is late; evaluations are left out");
+                tracing::warn!(
+                    group = name,
+                    missed,
+                    "a rule group is late; evaluations are left out"
+                );
             }
             last = at;
             if !evaluate(&shared, &live, at, &mut stopped).await {

@@ -33,7 +33,9 @@ fn order(left: &Value, right: &Value) -> Result<Option<Ordering>, String> {
 
 /// `eq`, `ne`, `lt`, `le`, `gt`, `ge`.
 pub(super) fn compare(name: &str, args: &[Value]) -> Result<Value, String> {
-    let [left, others @ ..] = args else { return Err("missing argument for comparison".to_owned()) };
+    let [left, others @ ..] = args else {
+        return Err("missing argument for comparison".to_owned());
+    };
     if others.is_empty() {
         return Err("missing argument for comparison".to_owned());
     }

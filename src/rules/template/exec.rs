@@ -244,9 +244,9 @@ impl Run<'_> {
         // The one method with an argument: `.Format "2006-01-02"` of a time.
         let method = match first {
             Operand::Field(path) => path.split_last().map(|(name, path)| (name, dot.clone(), path)),
-            Operand::Variable(name, path) => path
-                .split_last()
-                .map(|(method, path)| (method, self.variable(name), path)),
+            Operand::Variable(name, path) => {
+                path.split_last().map(|(method, path)| (method, self.variable(name), path))
+            }
             Operand::Pipe(pipe, path) => match path.split_last() {
                 Some((name, path)) => Some((name, self.pipe(pipe, dot, line)?, path)),
                 None => None,

@@ -11,12 +11,53 @@ use super::text_functions as texts;
 use super::value::{TemplateSample, Value, show_time};
 
 const NAMES: [&str; 47] = [
-    "and", "args", "eq", "externalURL", "first", "ge", "graphLink", "gt", "html", "humanize",
-    "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp", "index", "js",
-    "label", "le", "len", "lt", "match", "ne", "not", "now", "or", "parseDuration", "pathPrefix",
-    "print", "printf", "println", "query", "reReplaceAll", "safeHtml", "slice", "sortByLabel",
-    "stripDomain", "stripPort", "strvalue", "tableLink", "title", "toDuration", "toLower",
-    "toTime", "toUpper", "urlQueryEscape", "urlquery", "value",
+    "and",
+    "args",
+    "eq",
+    "externalURL",
+    "first",
+    "ge",
+    "graphLink",
+    "gt",
+    "html",
+    "humanize",
+    "humanize1024",
+    "humanizeDuration",
+    "humanizePercentage",
+    "humanizeTimestamp",
+    "index",
+    "js",
+    "label",
+    "le",
+    "len",
+    "lt",
+    "match",
+    "ne",
+    "not",
+    "now",
+    "or",
+    "parseDuration",
+    "pathPrefix",
+    "print",
+    "printf",
+    "println",
+    "query",
+    "reReplaceAll",
+    "safeHtml",
+    "slice",
+    "sortByLabel",
+    "stripDomain",
+    "stripPort",
+    "strvalue",
+    "tableLink",
+    "title",
+    "toDuration",
+    "toLower",
+    "toTime",
+    "toUpper",
+    "urlQueryEscape",
+    "urlquery",
+    "value",
 ];
 
 /// Whether there is such a function.
@@ -278,8 +319,7 @@ fn humanize_1024(value: f64) -> String {
     if value.abs() <= 1.0 || !value.is_finite() {
         return short(value);
     }
-    let (value, prefix) =
-        scale_up(value, 1024.0, ["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"]);
+    let (value, prefix) = scale_up(value, 1024.0, ["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"]);
     short(value) + prefix
 }
 

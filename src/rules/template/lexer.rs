@@ -12,7 +12,10 @@ pub(super) enum Token {
     Close,
     Word(String),
     /// `.name`; `space` says that white space or nothing of a word stands before it.
-    Field { name: String, space: bool },
+    Field {
+        name: String,
+        space: bool,
+    },
     /// `.`
     Dot,
     /// `$name`, or `$`.

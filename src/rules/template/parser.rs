@@ -235,12 +235,14 @@ impl Parser {
             }
             let calls = matches!(
                 command[0],
-                Operand::Function(_) | Operand::Field(_) | Operand::Variable(..) | Operand::Pipe(..)
+                Operand::Function(_)
+                    | Operand::Field(_)
+                    | Operand::Variable(..)
+                    | Operand::Pipe(..)
             );
             if !pipe.commands.is_empty() && !calls {
                 let place = pipe.commands.len() + 1;
-                return self
-                    .fail(format!("non executable command in pipeline stage {place}"));
+                return self.fail(format!("non executable command in pipeline stage {place}"));
             }
             pipe.commands.push(command);
             match self.peek() {

@@ -96,10 +96,8 @@ pub(super) fn sprintf(format: &str, args: &[Value]) -> Result<String, String> {
         pad(&mut out, &text, width, &flags, matches!(arg, Value::Int(_) | Value::Float(_)));
     }
     if next < args.len() {
-        let extra: Vec<String> = args[next..]
-            .iter()
-            .map(|arg| format!("{}={}", arg.type_name(), arg.show()))
-            .collect();
+        let extra: Vec<String> =
+            args[next..].iter().map(|arg| format!("{}={}", arg.type_name(), arg.show())).collect();
         out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
     }
     Ok(out)
@@ -142,9 +140,7 @@ fn one(verb: char, arg: &Value, precision: Option<usize>, flags: &Flags) -> Stri
         ('x', Value::Text(text)) => hex(text, |byte| format!("{byte:02x}")),
         ('X', Value::Text(text)) => hex(text, |byte| format!("{byte:02X}")),
         ('T', arg) => arg.type_name().to_owned(),
-        ('v' | 's', Value::Nil) => {
-            if verb == 'v' { "<nil>" } else { "%!s(<nil>)" }.to_owned()
-        }
+        ('v' | 's', Value::Nil) => if verb == 'v' { "<nil>" } else { "%!s(<nil>)" }.to_owned(),
         ('d', Value::Duration(nanos)) => nanos.to_string(),
         ('v' | 's', arg) if !matches!(arg, Value::Int(_) | Value::Float(_) | Value::Bool(_)) => {
             cut(&arg.show(), precision)

@@ -34,10 +34,7 @@ fn expand(text: &str) -> Result<String, String> {
 fn templates_expand_as_in_promtool() {
     for (template, expected) in [
         ("{{ $labels.a }}/{{ $labels.missing }}/{{ .Labels.a }}", "1//1"),
-        (
-            "{{ if gt $value 5.0 }}big{{ else if gt $value 2.0 }}mid{{ else }}small{{ end }}",
-            "mid",
-        ),
+        ("{{ if gt $value 5.0 }}big{{ else if gt $value 2.0 }}mid{{ else }}small{{ end }}", "mid"),
         ("{{ with $labels.nope }}x{{ else }}none{{ end }}", "none"),
         (
             "{{ range $i, $e := query \"sort(y)\" }}{{ $i }}={{ $e.Labels.b }}:{{ .Value }};{{ end }}",
@@ -59,7 +56,10 @@ fn templates_expand_as_in_promtool() {
             "{{ stripPort \"[::1]:80\" }} {{ stripPort \"a:80\" }} {{ stripPort \"::1\" }} {{ stripDomain \"a.b.c:80\" }} {{ stripDomain \"10.0.0.1:80\" }}",
             "::1 a ::1 a:80 10.0.0.1:80",
         ),
-        ("{{ match \"a.*\" \"xabc\" }} {{ reReplaceAll \"(a)(b)\" \"${2}$1\" \"abab\" }}", "true baba"),
+        (
+            "{{ match \"a.*\" \"xabc\" }} {{ reReplaceAll \"(a)(b)\" \"${2}$1\" \"abab\" }}",
+            "true baba",
+        ),
         ("{{ graphLink \"up == 1\" }}", "/graph?g0.expr=up+%3D%3D+1&g0.tab=0"),
         ("{{ tableLink \"sum(x)\" }}", "/graph?g0.expr=sum%28x%29&g0.tab=1"),
         (
@@ -94,7 +94,10 @@ fn templates_expand_as_in_promtool() {
             "{{ html \"<a>\" }} {{ urlquery \"a b&c\" }} {{ js \"it's\" }} {{ slice \"abcdef\" 1 3 }}",
             "&lt;a&gt; a+b%26c it\\'s bc",
         ),
-        ("{{ \"quoted\" | printf \"%q\" }} {{ true }} {{ 1.50 }} {{ 'a' }}", "\"quoted\" true 1.5 97"),
+        (
+            "{{ \"quoted\" | printf \"%q\" }} {{ true }} {{ 1.50 }} {{ 'a' }}",
+            "\"quoted\" true 1.5 97",
+        ),
         ("{{ block \"bb\" \"dot\" }}<{{ . }}>{{ end }}", "<dot>"),
         (
             "{{ range $i, $e := query \"sort(y)\" }}{{ if eq $i 1 }}{{ break }}{{ end }}{{ $i }}{{ end }}",
@@ -103,12 +106,23 @@ fn templates_expand_as_in_promtool() {
         ("{{ with query \"y\" }}{{ . | first | value | humanize }}{{ end }}", "2"),
         // From here on not from promtool 2.42, which has no `now` and no external URL in tests:
         // by the documentation of template functions and of Go's packages.
-        ("{{ now }} {{ externalURL }} {{ pathPrefix }} {{ $externalURL }}",
-            "300.5 http://example.org/base /base http://example.org/base"),
+        (
+            "{{ now }} {{ externalURL }} {{ pathPrefix }} {{ $externalURL }}",
+            "300.5 http://example.org/base /base http://example.org/base",
+        ),
         ("{{ $externalLabels.cluster }}", "c1"),
-        ("{{ toDuration 90.5 }} {{ toDuration 0.25 }} {{ urlQueryEscape \"a b\" }}", "1m30.5s 250ms a+b"),
-        ("{{ (toTime 1435065584.0).Format \"2006-01-02T15:04:05Z07:00\" }}", "2015-06-23T13:19:44Z"),
-        ("{{ with $x := 5 }}{{ $x }}{{ end }}{{ range $i := query \"y\" }}{{ $i.Value }}{{ continue }}no{{ end }}", "527"),
+        (
+            "{{ toDuration 90.5 }} {{ toDuration 0.25 }} {{ urlQueryEscape \"a b\" }}",
+            "1m30.5s 250ms a+b",
+        ),
+        (
+            "{{ (toTime 1435065584.0).Format \"2006-01-02T15:04:05Z07:00\" }}",
+            "2015-06-23T13:19:44Z",
+        ),
+        (
+            "{{ with $x := 5 }}{{ $x }}{{ end }}{{ range $i := query \"y\" }}{{ $i.Value }}{{ continue }}no{{ end }}",
+            "527",
+        ),
     ] {
         assert_eq!(expand(template).as_deref(), Ok(expected), "{template}");
     }

@@ -125,7 +125,9 @@ fn split_host_port(given: &str) -> Option<(&str, &str)> {
             let host = inner.strip_suffix(']')?;
             (!host.contains(['[', ']'])).then_some((host, port))
         }
-        None => (!host.contains([':', '[', ']']) && !port.contains(['[', ']'])).then_some((host, port)),
+        None => {
+            (!host.contains([':', '[', ']']) && !port.contains(['[', ']'])).then_some((host, port))
+        }
     }
 }
 

@@ -70,13 +70,8 @@ pub(super) struct ExpectedSample {
 /// promtool's default.
 const EVALUATION_INTERVAL_MS: i64 = 60_000;
 
-const FILE_KEYS: &[&str] = &[
-    "rule_files",
-    "evaluation_interval",
-    "group_eval_order",
-    "fuzzy_compare",
-    "tests",
-];
+const FILE_KEYS: &[&str] =
+    &["rule_files", "evaluation_interval", "group_eval_order", "fuzzy_compare", "tests"];
 const GROUP_KEYS: &[&str] = &[
     "name",
     "interval",
@@ -233,9 +228,8 @@ fn read_expr_test(node: &Node) -> Result<ExprTest, Fault> {
     let keys = Keys::of(node, "an expression test", &["expr", "eval_time", "exp_samples"])?;
     let query = keys.text("expr")?;
     let place = keys.get("expr").map_or(node.place, |expr| expr.place);
-    let expr = promql::parse(&query).map_err(|error| {
-        Fault::new(place, format!("expr {query:?}: {error}"))
-    })?;
+    let expr = promql::parse(&query)
+        .map_err(|error| Fault::new(place, format!("expr {query:?}: {error}")))?;
     let mut expected = Vec::new();
     for one in items(&keys, "exp_samples")? {
         let keys = Keys::of(one, "an expected sample", &["labels", "value", "histogram"])?;

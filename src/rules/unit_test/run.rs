@@ -84,8 +84,10 @@ impl<'a> Running<'a> {
         let times = self.test.alerts.iter().map(|test| test.at_ms);
         let last_ms = times.chain(self.test.exprs.iter().map(|test| test.at_ms)).max().unwrap_or(0);
         if last_ms / interval_ms > EVALUATIONS_MAX {
-            let message = format!("needs more than {EVALUATIONS_MAX} evaluations; use a longer \
-                                   evaluation_interval or earlier times");
+            let message = format!(
+                "needs more than {EVALUATIONS_MAX} evaluations; use a longer \
+                                   evaluation_interval or earlier times"
+            );
             return vec![message];
         }
         let mut after_ms = 0;
