@@ -1,4 +1,6 @@
 //! Properties of the PromQL parser and evaluator on arbitrary input.
+//!
+//! Strategies are boxed: in line they nest by value, and generating overflows a test's stack.
 
 #[path = "promql/memory.rs"]
 mod memory;
@@ -8,7 +10,7 @@ use proptest::prelude::*;
 use vedette::model::{Labels, Timestamp};
 use vedette::promql::{self, Options, Value};
 
-fn name() -> impl Strategy<Value = String> {
+fn name() -> BoxedStrategy<String> {
     prop_oneof![
         Just("m".to_owned()),
         Just("b".to_owned()),
@@ -16,19 +18,50 @@ fn name() -> impl Strategy<Value = String> {
         Just("by".to_owned()),
         Just("job:m:rate5m".to_owned()),
         Just("offset".to_owned()),
+        Just("fill_left".to_owned()),
+        Just("anchored".to_owned()),
+        Just("step".to_owned()),
+        Just("max_of".to_owned()),
     ]
+    .boxed()
 }
 
-fn duration() -> impl Strategy<Value = String> {
+fn duration() -> BoxedStrategy<String> {
     prop_oneof![
         (1_u32..400).prop_map(|n| format!("{n}s")),
         (1_u32..9).prop_map(|n| format!("{n}m{n}s")),
         (1_u32..100).prop_map(|n| n.to_string()),
         (1_u32..100).prop_map(|n| format!("{n}.25")),
     ]
+    .boxed()
 }
 
-fn times() -> impl Strategy<Value = String> {
+/// A duration in brackets: positive at every step and range, calculated or not.
+fn width() -> BoxedStrategy<String> {
+    let leaf = prop_oneof![
+        3 => duration(),
+        1 => Just("step()".to_owned()),
+        1 => Just("range()".to_owned()),
+    ];
+    let inner = leaf.prop_recursive(3, 8, 2, |inner| {
+        let op =
+            prop_oneof![Just("+"), Just("*"), Just("^"), Just("-"), Just("/"), Just("%")].boxed();
+        let pick = prop_oneof![Just("max_of"), Just("min_of")].boxed();
+        prop_oneof![
+            (inner.clone(), op, inner.clone()).prop_map(|(a, o, b)| format!("{a}{o}{b}")),
+            (pick, inner.clone(), inner.clone()).prop_map(|(p, a, b)| format!("{p}({a}, {b})")),
+            inner.clone().prop_map(|a| format!("({a})")),
+            inner.prop_map(|a| format!("-({a})")),
+        ]
+    });
+    prop_oneof![
+        3 => duration(),
+        1 => inner.prop_map(|d| format!("max_of({d}, 1s) % 1000")),
+    ]
+    .boxed()
+}
+
+fn times() -> BoxedStrategy<String> {
     prop_oneof![
         4 => Just(String::new()),
         1 => duration().prop_map(|d| format!(" offset {d}")),
@@ -36,20 +69,24 @@ fn times() -> impl Strategy<Value = String> {
         1 => Just(" @ start()".to_owned()),
         1 => Just(" @ 90.5 offset 1m".to_owned()),
         1 => Just(" offset 7s @ end()".to_owned()),
+        1 => Just(" offset step()".to_owned()),
+        1 => width().prop_map(|d| format!(" offset -({d})")),
+        1 => width().prop_map(|d| format!(" offset min_of({d}, 1m) @ 100")),
     ]
+    .boxed()
 }
 
-fn selector() -> impl Strategy<Value = String> {
+fn selector() -> BoxedStrategy<String> {
     let matchers = prop_oneof![
         3 => Just(String::new()),
         1 => Just("{a=\"1\"}".to_owned()),
         1 => Just("{a!~\"1|2\", \"x.y\"=\"q\\n\\\"\"}".to_owned()),
         1 => "[a-z\\\\\"\u{e9}\u{1F600}\n\t]{0,4}".prop_map(|v| format!("{{a!={v:?}}}")),
     ];
-    (name(), matchers).prop_map(|(name, matchers)| format!("{name}{matchers}"))
+    (name(), matchers).prop_map(|(name, matchers)| format!("{name}{matchers}")).boxed()
 }
 
-fn number() -> impl Strategy<Value = String> {
+fn number() -> BoxedStrategy<String> {
     prop_oneof![
         (-1000_i32..1000).prop_map(|n| n.to_string()),
         any::<f64>()
@@ -58,13 +95,16 @@ fn number() -> impl Strategy<Value = String> {
         Just("0x1F".to_owned()),
         Just("5m".to_owned()),
     ]
+    .boxed()
 }
 
 /// A range vector over a vector.
 fn matrix(vector: impl Strategy<Value = String> + 'static) -> BoxedStrategy<String> {
     prop_oneof![
-        (selector(), duration(), times()).prop_map(|(s, d, t)| format!("{s}[{d}]{t}")),
-        (vector, duration(), times()).prop_map(|(v, d, t)| format!("({v})[{d}:10s]{t}")),
+        8 => (selector(), width(), times()).prop_map(|(s, d, t)| format!("{s}[{d}]{t}")).boxed(),
+        8 => (vector, width(), times()).prop_map(|(v, d, t)| format!("({v})[{d}:10s]{t}")),
+        1 => (selector(), width(), times()).prop_map(|(s, d, t)| format!("{s}[{d}] anchored{t}")),
+        1 => (selector(), width(), times()).prop_map(|(s, d, t)| format!("{s}[{d}]{t} smoothed")),
     ]
     .boxed()
 }
@@ -87,7 +127,8 @@ fn vector() -> BoxedStrategy<String> {
             Just("last_over_time"),
             Just("absent_over_time"),
             Just("mad_over_time"),
-        ];
+        ]
+        .boxed();
         let map = prop_oneof![
             Just("abs"),
             Just("sgn"),
@@ -97,7 +138,8 @@ fn vector() -> BoxedStrategy<String> {
             Just("hour"),
             Just("ln"),
             Just("round"),
-        ];
+        ]
+        .boxed();
         let fold = prop_oneof![
             Just("sum"),
             Just("avg"),
@@ -105,18 +147,24 @@ fn vector() -> BoxedStrategy<String> {
             Just("stddev"),
             Just("min"),
             Just("group"),
-        ];
+        ]
+        .boxed();
         let group = prop_oneof![
             Just(""),
             Just(" by (a)"),
             Just(" without (a, le)"),
             Just(" by (\"x.y\", on)"),
-        ];
+        ]
+        .boxed();
         let op = prop_oneof![
             Just("+"),
             Just("- ignoring (a)"),
             Just("/ on (a) group_left (le)"),
             Just("* on () group_right ()"),
+            Just("+ fill (-1.5)"),
+            Just("/ on (a) group_left fill_right (1e9) fill_left (2m)"),
+            Just(">/"),
+            Just("</ on (step)"),
             Just("> bool"),
             Just("<= on (a)"),
             Just("and"),
@@ -126,25 +174,33 @@ fn vector() -> BoxedStrategy<String> {
             Just("^"),
             Just("%"),
             Just("=="),
-        ];
+        ]
+        .boxed();
         prop_oneof![
-            (function, matrix(inner.clone())).prop_map(|(f, m)| format!("{f}({m})")),
-            (map, inner.clone()).prop_map(|(f, v)| format!("{f}({v})")),
-            (fold, group.clone(), inner.clone()).prop_map(|(f, g, v)| format!("{f}{g} ({v})")),
+            (function, matrix(inner.clone())).prop_map(|(f, m)| format!("{f}({m})")).boxed(),
+            (map, inner.clone()).prop_map(|(f, v)| format!("{f}({v})")).boxed(),
+            (fold, group.clone(), inner.clone())
+                .prop_map(|(f, g, v)| format!("{f}{g} ({v})"))
+                .boxed(),
             (number(), group, inner.clone())
-                .prop_map(|(n, g, v)| format!("quantile{g} ({n}, {v})")),
-            inner.clone().prop_map(|v| format!("bottomk(2, {v})")),
-            inner.clone().prop_map(|v| format!("count_values(\"le\", {v})")),
-            inner.clone().prop_map(|v| format!("histogram_quantile(0.5, {v})")),
+                .prop_map(|(n, g, v)| format!("quantile{g} ({n}, {v})"))
+                .boxed(),
+            inner.clone().prop_map(|v| format!("bottomk(2, {v})")).boxed(),
+            inner.clone().prop_map(|v| format!("count_values(\"le\", {v})")).boxed(),
+            inner.clone().prop_map(|v| format!("histogram_quantile(0.5, {v})")).boxed(),
             (number(), matrix(inner.clone()))
-                .prop_map(|(n, m)| format!("quantile_over_time({n}, {m})")),
-            inner.clone().prop_map(|v| format!("vector(scalar({v}))")),
+                .prop_map(|(n, m)| format!("quantile_over_time({n}, {m})"))
+                .boxed(),
+            inner.clone().prop_map(|v| format!("vector(scalar({v}))")).boxed(),
             inner
                 .clone()
-                .prop_map(|v| format!("label_replace({v}, \"le\", \"$1\", \"a\", \"(.*)\")")),
-            (inner.clone(), op, inner.clone()).prop_map(|(a, o, b)| format!("({a}) {o} ({b})")),
-            (inner.clone(), number()).prop_map(|(a, n)| format!("({a}) * {n}")),
-            inner.prop_map(|a| format!("-({a})")),
+                .prop_map(|v| format!("label_replace({v}, \"le\", \"$1\", \"a\", \"(.*)\")"))
+                .boxed(),
+            (inner.clone(), op, inner.clone())
+                .prop_map(|(a, o, b)| format!("({a}) {o} ({b})"))
+                .boxed(),
+            (inner.clone(), number()).prop_map(|(a, n)| format!("({a}) * {n}")).boxed(),
+            inner.prop_map(|a| format!("-({a})")).boxed(),
         ]
     })
     .boxed()
@@ -196,6 +252,15 @@ proptest! {
     }
 
     #[test]
+    fn what_is_prettified_reads_back_as_the_same_expression(text in vector()) {
+        let expr = promql::parse(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let pretty = promql::prettify(&expr);
+        let again = promql::parse(&pretty).unwrap_or_else(|e| panic!("{pretty}: {e}"));
+        prop_assert_eq!(&expr, &again);
+        prop_assert_eq!(&pretty, &promql::prettify(&again));
+    }
+
+    #[test]
     fn no_text_makes_the_parser_panic(text in "\\PC{0,40}") {
         let _ = promql::parse(&text);
         let _ = promql::parse_selector(&text);
@@ -208,6 +273,8 @@ proptest! {
             Just("}"), Just(","), Just("m"), Just("5m"), Just("1"), Just("\"x\""), Just("="),
             Just("=~"), Just("+"), Just("-"), Just("^"), Just("offset"), Just("@"), Just("start"),
             Just(":"), Just("on"), Just("group_left"), Just("bool"), Just("and"), Just("rate"),
+            Just("fill"), Just("fill_left"), Just("anchored"), Just("smoothed"), Just("step"),
+            Just("range"), Just("max_of"), Just("*"), Just("</"), Just("()"), Just("[5m"),
             Just("#"), Just("\n"), Just("'"), Just("\\"),
         ], 0..24)
     ) {
@@ -222,8 +289,10 @@ proptest! {
     /// over all steps is only a faster way.
     #[test]
     fn every_step_of_a_range_is_an_instant(text in vector()) {
-        // Without `@ start()` and `@ end()`, which mean the whole query's.
-        prop_assume!(!text.contains("start()") && !text.contains("end()"));
+        // Without what means the whole query's times.
+        for word in ["start()", "end()", "step()", "range()"] {
+            prop_assume!(!text.contains(word));
+        }
         // `sort` orders instants alone, and the order decides which of equals `bottomk` takes and
         // the last bits of sums.
         prop_assume!(!text.get(1..).is_some_and(|inner| inner.contains("sort(")));

@@ -1,4 +1,4 @@
-//! What parses is printed, and parses to the same tree again; and it is evaluated without a
+//! What parses is printed and prettified, and both parse to the same tree again; and it is evaluated without a
 //! panic or an endless loop.
 #![no_main]
 
@@ -45,6 +45,15 @@ fuzz_target!(|text: &str| {
     let printed = expr.to_string();
     let again = promql::parse(&printed).unwrap_or_else(|e| panic!("{printed}: {e}"));
     assert_eq!(again.to_string(), printed);
+    // NaN, alone among numbers, is not equal to itself.
+    if !printed.contains("NaN") {
+        assert_eq!(again, expr);
+    }
+    let pretty = promql::prettify(&expr);
+    let again = promql::parse(&pretty).unwrap_or_else(|e| panic!("{pretty}: {e}"));
+    assert_eq!(again.to_string(), printed);
     let options = Options { max_samples: 100_000, ..Options::default() };
-    let _ = promql::instant(&Few, &expr, Timestamp::from_millis(1_060_000), &options);
+    let at = Timestamp::from_millis;
+    let _ = promql::instant(&Few, &expr, at(1_060_000), &options);
+    let _ = promql::range(&Few, &expr, at(1_000_000), at(1_060_000), 20_000, &options);
 });

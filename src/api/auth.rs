@@ -42,7 +42,7 @@ fn may(role: Role, permission: Permission) -> bool {
 /// Which permission a path asks for. The first line whose beginning fits decides; a path that
 /// ends in `/` here stands for everything below it. What is not listed needs an administrator,
 /// so that a forgotten route is closed and not open.
-const PERMISSIONS: [(&str, Permission); 22] = [
+const PERMISSIONS: [(&str, Permission); 23] = [
     ("/-/healthy", Permission::Open),
     ("/-/ready", Permission::Open),
     ("/-/reload", Permission::Operate),
@@ -52,6 +52,7 @@ const PERMISSIONS: [(&str, Permission); 22] = [
     ("/api/v1/query", Permission::Read),
     ("/api/v1/query_range", Permission::Read),
     ("/api/v1/format_query", Permission::Read),
+    ("/api/v1/parse_query", Permission::Read),
     ("/api/v1/query_exemplars", Permission::Read),
     ("/api/v1/rules", Permission::Read),
     ("/api/v1/alerts", Permission::Read),

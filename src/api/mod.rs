@@ -20,6 +20,7 @@ mod rules;
 mod series;
 mod state;
 mod status;
+mod syntax;
 mod targets;
 mod tls;
 pub mod tokens;

@@ -1,4 +1,4 @@
-//! PromQL over HTTP: `query`, `query_range`, `format_query`, `parse_query`.
+//! PromQL over HTTP: `query`, `query_range`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::model::Timestamp;
 use crate::promql::{self, Answer, Options, QueryError, Stop, Value};
 
 use super::json::{
-    Remarks, close_success, open_success, push_labels, push_point, push_text, push_time, success,
+    Remarks, close_success, open_success, push_labels, push_point, push_text, push_time,
 };
 use super::params::Params;
 use super::request::read_params;
@@ -24,7 +24,8 @@ type Answered = Result<Response<Body>, ApiError>;
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         let kind = match &error {
-            QueryError::BadData(_) => ErrorKind::BadData,
+            // The query was understood and refused before its evaluation.
+            QueryError::BadData(reason) => return ApiError::parameter("query", reason),
             QueryError::Execution(_) | QueryError::TooManySamples => ErrorKind::Execution,
             QueryError::Timeout => ErrorKind::Timeout,
             QueryError::Cancelled => ErrorKind::Canceled,
@@ -79,14 +80,8 @@ pub(super) async fn range(State(app): State<Arc<App>>, request: Request) -> Answ
     .await
 }
 
-/// `/api/v1/format_query`
-pub(super) async fn format(State(app): State<Arc<App>>, request: Request) -> Answered {
-    let params = read_params(&app, request).await?;
-    let expr = parse_query(params.get("query").unwrap_or(""))?;
-    Ok(success(&expr.to_string()))
-}
-
-fn parse_query(text: &str) -> Result<promql::Expr, ApiError> {
+/// The query of a request.
+pub(super) fn parse_query(text: &str) -> Result<promql::Expr, ApiError> {
     promql::parse(text).map_err(|error| ApiError::parameter("query", error))
 }
 

@@ -14,7 +14,9 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use super::state::App;
-use super::{ApiError, ErrorKind, admin, guard, ingest, query, rules, series, status, targets};
+use super::{
+    ApiError, ErrorKind, admin, guard, ingest, query, rules, series, status, syntax, targets,
+};
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
 const COMPRESS_FROM_BYTES: u16 = 4096;
@@ -32,7 +34,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/import/prometheus", post(ingest::import))
         .route("/api/v1/query", get(query::instant).post(query::instant))
         .route("/api/v1/query_range", get(query::range).post(query::range))
-        .route("/api/v1/format_query", get(query::format).post(query::format))
+        .route("/api/v1/format_query", get(syntax::format).post(syntax::format))
+        .route("/api/v1/parse_query", get(syntax::tree).post(syntax::tree))
         .route("/api/v1/series", get(series::series).post(series::series))
         .route("/api/v1/labels", get(series::label_names).post(series::label_names))
         .route("/api/v1/label/{name}/values", get(series::label_values))

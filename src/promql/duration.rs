@@ -23,7 +23,7 @@ pub enum DurationExpr {
     /// `-a`; a plus leaves no trace.
     Negative(Box<DurationExpr>, Span),
     /// `( a )`
-    Paren(Box<DurationExpr>, Span),
+    Paren(Box<DurationExpr>),
     /// `min_of(a, b)`, or with `max` `max_of(a, b)`.
     Choice {
         /// Whether the larger one counts.
@@ -54,8 +54,9 @@ impl DurationExpr {
             DurationExpr::Step(span)
             | DurationExpr::Range(span)
             | DurationExpr::Negative(_, span)
-            | DurationExpr::Paren(_, span)
             | DurationExpr::Choice { span, .. } => *span,
+            // The parentheses do not count, as in Prometheus.
+            DurationExpr::Paren(inner) => inner.span(),
             DurationExpr::Binary { lhs, rhs, .. } => lhs.span().to(rhs.span()),
         }
     }
@@ -67,7 +68,7 @@ impl DurationExpr {
             DurationExpr::Step(_) => step,
             DurationExpr::Range(_) => range,
             DurationExpr::Negative(inner, _) => -inner.seconds(step, range)?,
-            DurationExpr::Paren(inner, _) => inner.seconds(step, range)?,
+            DurationExpr::Paren(inner) => inner.seconds(step, range)?,
             DurationExpr::Choice { max, a, b, .. } => {
                 let (a, b) = (a.seconds(step, range)?, b.seconds(step, range)?);
                 match () {
@@ -120,7 +121,7 @@ impl Display for DurationExpr {
             DurationExpr::Step(_) => f.write_str("step()"),
             DurationExpr::Range(_) => f.write_str("range()"),
             DurationExpr::Negative(inner, _) => write!(f, "-{inner}"),
-            DurationExpr::Paren(inner, _) => write!(f, "({inner})"),
+            DurationExpr::Paren(inner) => write!(f, "({inner})"),
             DurationExpr::Choice { max, a, b, .. } => {
                 write!(f, "{}({a}, {b})", if *max { "max_of" } else { "min_of" })
             }

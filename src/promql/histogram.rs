@@ -46,6 +46,8 @@ impl Histogram {
 pub(super) struct Spans {
     /// Of the quantile.
     pub quantile: Span,
+    /// To which NaN observations of native histograms are put down.
+    pub native: Span,
     /// Of the vector with the buckets.
     pub buckets: Span,
     /// To which raised buckets are put down.
@@ -74,7 +76,7 @@ pub(super) fn quantile<'r>(
         // The name is gone by then, as for raised buckets.
         let (value, note) = native::quantile(q.at(step), histogram, "");
         if let Some(note) = note {
-            run.note(note, spans.quantile);
+            run.note(note, spans.native);
         }
         value
     };

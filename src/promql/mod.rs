@@ -17,6 +17,7 @@ mod native;
 mod notation;
 mod operators;
 mod parser;
+mod prettify;
 mod print;
 mod signature;
 mod source;
@@ -38,5 +39,6 @@ pub use notation::{
     NOTED_VALUES_MAX, NotedSeries, parse_histogram, parse_series, parse_values, write_histogram,
 };
 pub use parser::{parse, parse_selector};
+pub use prettify::prettify;
 pub use source::{Hints, Samples, Selection, SeriesCursor, Source, SourceError};
 pub use span::{ParseError, Span};

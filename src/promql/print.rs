@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::model::{METRIC_NAME, MatchOp, Matcher, format_duration_ms, is_classic_label_name};
+use crate::model::{
+    Labels, METRIC_NAME, MatchOp, Matcher, format_duration_ms, is_classic_label_name,
+};
 
 use super::ast::{
     Aggregate, At, Binary, Cardinality, DurationExpr, Expr, MatrixSelector, NumberLiteral,
@@ -54,6 +56,13 @@ impl Display for NumberLiteral {
         }
         f.write_str(&format_value(self.value))
     }
+}
+
+/// Labels as Go prints them, the name inside the braces.
+pub(super) fn braced(labels: &Labels) -> String {
+    let pairs: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}={}", quote(value))).collect();
+    format!("{{{}}}", pairs.join(", "))
 }
 
 /// A value as Go's `strconv.FormatFloat(v, 'f', -1, 64)` writes it: the shortest form that reads

@@ -128,6 +128,20 @@ impl Token {
         )
     }
 
+    /// Whether the word may follow `group_left` without labels: it begins an operand or a fill.
+    pub(super) fn follows_group(&self) -> bool {
+        self.is_metric_name()
+            || matches!(
+                self.kind,
+                TokenKind::Number
+                    | TokenKind::Duration
+                    | TokenKind::String
+                    | TokenKind::LeftBrace
+                    | TokenKind::Fill(_)
+                    | TokenKind::Operator(BinaryOp::Add | BinaryOp::Sub)
+            )
+    }
+
     /// Whether the word names a function when a parenthesis follows.
     pub(super) fn is_function_name(&self) -> bool {
         matches!(

@@ -93,7 +93,7 @@ fn rules_record_through_kill_and_reload_and_end_when_they_go() {
     let daemon = house.start();
     depths(&daemon);
     let double = "zone:depth:double{zone=%22a%22}";
-    daemon.wait_for(&instant(&format!("count_over_time({double}[1m])>=3")), |a| count(a) == 1);
+    daemon.wait_for(&instant(&format!("count_over_time({double}[1m])%3E=3")), |a| count(a) == 1);
     let before = recorded(&daemon, double);
     assert!(before.iter().all(|(_, value)| value == "6"), "{before:?}");
     let phase = before[0].0 % 1000;
@@ -125,7 +125,7 @@ fn rules_record_through_kill_and_reload_and_end_when_they_go() {
     depths(&daemon);
     let kept = recorded(&daemon, double);
     assert!(before.iter().all(|sample| kept.contains(sample)), "{before:?} but then {kept:?}");
-    let more = format!("count_over_time({double}[1m])>={}", kept.len() + 2);
+    let more = format!("count_over_time({double}[1m])%3E={}", kept.len() + 2);
     daemon.wait_for(&instant(&more), |answer| count(answer) == 1);
     let after = recorded(&daemon, double);
     assert!(after.iter().all(|(at, _)| at % 1000 == phase), "the phase moved: {after:?}");

@@ -1,6 +1,6 @@
 //! A source in memory, for tests.
 
-use vedette::model::{Labels, Matcher};
+use vedette::model::{Labels, Matcher, Reading};
 use vedette::promql::{Samples, Selection, SeriesCursor, Source, SourceError};
 
 /// Series with their samples.
@@ -11,7 +11,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Adds a sample; a series' samples come in order of time.
-    pub(crate) fn add(&mut self, labels: &Labels, at_ms: i64, value: f64) {
+    pub(crate) fn add(&mut self, labels: &Labels, at_ms: i64, value: impl Into<Reading>) {
         let place = match self.series.iter().position(|(l, _)| l == labels) {
             Some(place) => place,
             None => {
@@ -21,7 +21,10 @@ impl Memory {
         };
         let samples = &mut self.series[place].1;
         assert!(samples.times.last().is_none_or(|last| *last < at_ms), "times must rise");
-        samples.push(at_ms, value);
+        match value.into() {
+            Reading::Float(value) => samples.push(at_ms, value),
+            Reading::Histogram(histogram) => samples.push_histogram(at_ms, histogram),
+        }
     }
 
     /// Sorts the series by labels, so that order never depends on how they were loaded.
@@ -58,9 +61,13 @@ impl SeriesCursor for MemoryCursor<'_> {
                 continue;
             }
             samples.clear();
-            for (at, value) in all.times.iter().zip(&all.values) {
-                if (self.start..=self.end).contains(at) {
-                    samples.push(*at, *value);
+            for (place, at) in all.times.iter().enumerate() {
+                if !(self.start..=self.end).contains(at) {
+                    continue;
+                }
+                match all.histogram(place) {
+                    Some(histogram) => samples.push_histogram(*at, histogram.clone()),
+                    None => samples.push(*at, all.values[place]),
                 }
             }
             if !samples.is_empty() {

@@ -33,13 +33,13 @@ pub(super) fn open<'r>(
     let param = |run: &'r Run<'r>| -> Result<Scalars> {
         aggregate.param.as_ref().map_or(Ok(Scalars::Constant(f64::NAN)), |p| scalars(run, p, grid))
     };
+    let span = aggregate.param.as_ref().map_or(aggregate.span, argument_span);
     match op {
         AggregateOp::CountValues => {
             let label = aggregate.param.as_ref().map_or("", string_value);
             count_values::open(run, input, aggregate, label, grid)
         }
         AggregateOp::Quantile => {
-            let span = aggregate.param.as_ref().map_or(aggregate.span, argument_span);
             let ignored = argument_span(&aggregate.expr);
             let input = numbers_of(run, input, "quantile", ignored);
             quantile::open(run, input, signature, param(run)?, grid, span)
@@ -48,7 +48,7 @@ pub(super) fn open<'r>(
         | AggregateOp::Bottomk
         | AggregateOp::Limitk
         | AggregateOp::LimitRatio => {
-            pick::open(run, input, signature, aggregate, param(run)?, grid)
+            pick::open(run, input, signature, aggregate, param(run)?, grid, span)
         }
         _ => fold::open(run, input, signature, aggregate, grid),
     }

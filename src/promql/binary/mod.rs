@@ -7,7 +7,6 @@ mod sets;
 use std::sync::Arc;
 
 use super::annotations::Annotation;
-use super::answer::QueryError;
 use super::ast::{Binary, BinaryOp, ValueType};
 use super::eval::{
     ABSENT, Grid, Result, Run, Scalars, SeriesStream, StepSeries, Stream, is_absent, scalars,
@@ -22,10 +21,6 @@ pub(super) use arithmetic::scalar_operation;
 
 /// The series of an operator of which at least one operand is a vector.
 pub(super) fn open<'r>(run: &'r Run<'r>, binary: &'r Binary, grid: Grid) -> Result<Stream<'r>> {
-    let matching = binary.matching.as_ref();
-    if matching.is_some_and(|m| m.fill_left.is_some() || m.fill_right.is_some()) {
-        return Err(QueryError::Execution("modifier fill is not evaluated yet".to_owned()));
-    }
     let scalar_left = binary.lhs.value_type() == ValueType::Scalar;
     let scalar_right = binary.rhs.value_type() == ValueType::Scalar;
     if scalar_left || scalar_right {

@@ -1,13 +1,16 @@
 //! Calls of functions that take instant vectors.
 
+use super::super::annotations::Annotation;
 use super::super::answer::QueryError;
 use super::super::ast::{Call, Expr};
-use super::super::functions::{Kind, absent, labels, sort};
+use super::super::functions::{Kind, absent, info, labels, sort};
 use super::super::histogram;
 use super::super::span::Span;
 use super::grid::{Grid, Scalars, StepSeries};
+use super::merge::{Replay, collect, merge_by_labels};
 use super::run::{Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
+use super::string_value;
 use super::vector::{constant_stream, map_histograms, map_steps, map_values, vector};
 use super::{range_call, selector};
 
@@ -21,6 +24,13 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
     };
     let series = |place: usize| vector(run, arg(place)?, grid, Some(name));
     let number = |place: usize| scalars(run, arg(place)?, grid);
+    let sorts = matches!(
+        call.function.kind,
+        Kind::Sort | Kind::SortDesc | Kind::SortByLabel | Kind::SortByLabelDesc
+    );
+    if sorts && grid.len > 1 {
+        run.note(Annotation::SortInRangeQuery, call.span);
+    }
     Ok(match call.function.kind {
         Kind::Map(function) => map_values(series(0)?, move |_, value| function(value)),
         Kind::Round => {
@@ -58,7 +68,8 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
         Kind::Range(kind) => range_call::open(run, call, kind, grid)?,
         Kind::HistogramQuantile => {
             let (quantile, buckets) = (argument_span(arg(0)?), argument_span(arg(1)?));
-            let spans = histogram::Spans { quantile, buckets, monotonicity: buckets };
+            let spans =
+                histogram::Spans { quantile, native: quantile, buckets, monotonicity: buckets };
             histogram::quantile(run, number(0)?, series(1)?, grid, spans)?
         }
         Kind::HistogramFraction => {
@@ -72,9 +83,8 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
         Kind::SortDesc => sort::by_value(run, series(0)?, grid, true)?,
         Kind::SortByLabel => sort::by_label(run, series(0)?, &call.args, grid, false)?,
         Kind::SortByLabelDesc => sort::by_label(run, series(0)?, &call.args, grid, true)?,
-        Kind::HistogramQuantiles | Kind::Info => {
-            return Err(QueryError::Execution(format!("function {name} is not evaluated yet")));
-        }
+        Kind::HistogramQuantiles => quantiles(run, call, series(0)?, grid)?,
+        Kind::Info => info::enrich(run, call, series(0)?, grid)?,
         Kind::Time
         | Kind::Pi
         | Kind::Scalar
@@ -85,6 +95,37 @@ pub(super) fn open<'r>(run: &'r Run<'r>, call: &'r Call, grid: Grid) -> Result<S
         | Kind::MinOf
         | Kind::MaxOf => constant_stream(run, scalar_call(run, call, grid)?, grid),
     })
+}
+
+/// `histogram_quantiles(v, label, φ…)`: the series of each quantile, told apart by a label.
+fn quantiles<'r>(
+    run: &'r Run<'r>,
+    call: &'r Call,
+    stream: Stream<'r>,
+    grid: Grid,
+) -> Result<Stream<'r>> {
+    let [vector, label, wanted @ ..] = call.args.as_slice() else { return Ok(stream) };
+    let (buckets, monotonicity) = (argument_span(vector), argument_span(label));
+    let input = collect(run, stream)?;
+    let mut held = run.hold(0)?;
+    let mut all = Vec::new();
+    for one in wanted {
+        let q = scalars(run, one, grid)?;
+        let spans = histogram::Spans {
+            quantile: argument_span(one),
+            native: buckets,
+            buckets,
+            monotonicity,
+        };
+        let copy = Replay::stream(input.series.clone(), run.hold(0)?);
+        let mut stream = histogram::quantile(run, q.clone(), copy, grid, spans)?;
+        let mut series = StepSeries::default();
+        while stream.next(&mut series)? {
+            held.grow(series.values.len())?;
+            labels::split_by_step(&series, string_value(label), |step| q.at(step), &mut all)?;
+        }
+    }
+    Ok(Replay::stream(merge_by_labels(all)?, held))
 }
 
 /// Where Prometheus says that an argument stands: parentheses around it do not count, and a
@@ -134,7 +175,7 @@ impl SeriesStream for Clamp<'_> {
 }
 
 /// Go's `math.Max`: NaN wins over everything but +Inf.
-fn go_max(a: f64, b: f64) -> f64 {
+pub(in crate::promql) fn go_max(a: f64, b: f64) -> f64 {
     if a == f64::INFINITY || b == f64::INFINITY {
         f64::INFINITY
     } else if a.is_nan() || b.is_nan() {
@@ -145,6 +186,6 @@ fn go_max(a: f64, b: f64) -> f64 {
 }
 
 /// Go's `math.Min`: NaN wins over everything but -Inf.
-fn go_min(a: f64, b: f64) -> f64 {
+pub(super) fn go_min(a: f64, b: f64) -> f64 {
     -go_max(-a, -b)
 }

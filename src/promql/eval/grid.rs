@@ -79,8 +79,8 @@ impl Reference {
 #[derive(Clone, Debug, Default)]
 pub(in crate::promql) struct StepSeries {
     pub labels: Labels,
-    /// Whether the metric's name must go in the end ("delayed name removal": until then
-    /// `label_replace` and matching can still use it).
+    /// Whether the metric's name must go: said by the part that made a new value, and done (see
+    /// `settle`) before any other part sees the series.
     pub drop_name: bool,
     /// One per step: a number, [`ABSENT`], or the mark that a histogram stands there.
     pub values: Vec<f64>,

@@ -7,16 +7,20 @@
 //! grid of one step.
 
 mod call;
+mod extended;
 mod grid;
+mod info_source;
 mod merge;
 mod mixed;
 mod over_time;
 mod range_call;
+mod range_input;
 mod rate;
 mod regression;
 mod run;
 mod scalar;
 mod selector;
+mod settle;
 mod tally;
 mod vector;
 
@@ -31,12 +35,14 @@ use super::functions::Kind;
 use super::source::{Samples, Source};
 
 pub(super) use crate::model::kahan_add;
-pub(super) use call::argument_span;
+pub(super) use call::{argument_span, go_max};
 pub(super) use grid::{ABSENT, Grid, Scalars, StepSeries, is_absent};
+pub(super) use info_source::{InfoSeries, info_series};
 pub(super) use merge::{Collected, Replay, collect, merge_by_labels};
 pub(super) use over_time::{quantile, warn_of_quantile};
 pub(super) use run::{Held, Result, Run, SeriesStream, Stream};
 pub(super) use scalar::scalars;
+pub(super) use settle::is_metadata;
 pub(super) use vector::{constant_stream, only_numbers, vector};
 
 /// Evaluates an expression at one time.
@@ -50,7 +56,7 @@ pub fn instant(
 ) -> Result<Answer> {
     let resolved = duration::resolve(expr, 0, 0)?;
     let expr = resolved.as_ref();
-    let run = Run::new(source, options, (at.millis(), at.millis()));
+    let run = Run::new(source, options, (at.millis(), at.millis()), 0);
     let grid = run.begin(Grid::instant(at.millis()))?;
     let value = match expr.value_type() {
         ValueType::Scalar => {
@@ -95,14 +101,14 @@ pub fn range(
     };
     let resolved = duration::resolve(expr, step_ms, end.millis().saturating_sub(start.millis()))?;
     let expr = resolved.as_ref();
-    let run = Run::new(source, options, (start.millis(), end.millis()));
+    let run = Run::new(source, options, (start.millis(), end.millis()), step_ms);
     let grid = run.begin(grid)?;
     let stream = match kind {
         ValueType::Scalar => constant_stream(&run, scalars(&run, expr, grid)?, grid),
         _ => vector(&run, expr, grid, None)?,
     };
     let collected = collect(&run, stream)?;
-    let merged = merge_by_labels(drop_names(collected.series))?;
+    let merged = merge_by_labels(collected.series)?;
     let mut matrix: Vec<MatrixSeries> = merged
         .into_iter()
         .map(|series| {
@@ -136,7 +142,7 @@ fn instant_vector<'r>(
     at: Timestamp,
 ) -> Result<Vec<VectorSample>> {
     let collected = collect(run, vector(run, expr, grid, None)?)?;
-    let mut series = merge_by_labels(drop_names(collected.series))?;
+    let mut series = merge_by_labels(collected.series)?;
     if !keeps_order(expr) {
         series.sort_by(|a, b| a.labels.cmp(&b.labels));
     }
@@ -151,18 +157,6 @@ fn instant_vector<'r>(
             })
         })
         .collect())
-}
-
-fn drop_names(series: Vec<StepSeries>) -> Vec<StepSeries> {
-    series
-        .into_iter()
-        .map(|mut series| {
-            if std::mem::take(&mut series.drop_name) {
-                series.labels = series.labels.without_name();
-            }
-            series
-        })
-        .collect()
 }
 
 /// Whether the order of an instant vector was asked for.

@@ -1,161 +1,20 @@
 //! Functions of ranges: slides a window over the samples of one series after the other.
 
-use std::sync::Arc;
-
 use super::super::annotations::Annotation;
 use super::super::answer::{MatrixSeries, QueryError};
-use super::super::ast::{Call, Expr, MatrixSelector, Subquery, ValueType};
+use super::super::ast::{Call, Expr, ValueType};
 use super::super::functions::RangeKind;
 use super::super::native::Point;
 use super::super::source::Samples;
 use super::super::span::Span;
 use super::call::argument_span;
+use super::extended::{self, Ends};
 use super::grid::{ABSENT, Grid, Reference, Scalars, StepSeries, is_absent};
-use super::merge::{Replay, collect, merge_by_labels};
-use super::run::{Cursor, Result, Run, SeriesStream, Stream};
+use super::range_input::RangeInput;
+use super::run::{Result, Run, SeriesStream, Stream};
 use super::scalar::scalars;
-use super::selector::{fixed_time, refuse_ends, selection};
-use super::tally::{Counting, Tally};
-use super::vector::vector;
 use super::{mixed, over_time, rate, regression};
-use crate::model::{Labels, is_histogram_mark, is_stale_nan};
-
-/// Series with the samples that all windows of a grid need, staleness markers removed.
-pub(super) struct RangeInput<'r> {
-    kind: Input<'r>,
-    pub reference: Reference,
-    pub range_ms: i64,
-    tally: &'r Tally,
-    counting: Counting,
-}
-
-enum Input<'r> {
-    Store(Cursor<'r>),
-    Steps { stream: Stream<'r>, grid: Grid, buffer: StepSeries },
-    Nothing,
-}
-
-impl<'r> RangeInput<'r> {
-    /// Opens an expression of type range vector.
-    pub(super) fn open(
-        run: &'r Run<'r>,
-        expr: &'r Expr,
-        grid: Grid,
-        function: Option<&'static str>,
-    ) -> Result<Self> {
-        match expr.unwrap_parens() {
-            Expr::Matrix(matrix) => Self::store(run, matrix, grid, function),
-            Expr::Subquery(subquery) => Self::subquery(run, subquery, grid),
-            other => {
-                debug_assert_eq!(other.value_type(), ValueType::Matrix);
-                let reference = Reference { grid, fixed: None, offset: 0 };
-                Ok(Self::new(run, Input::Nothing, reference, 1))
-            }
-        }
-    }
-
-    fn new(run: &'r Run<'r>, kind: Input<'r>, reference: Reference, range_ms: i64) -> Self {
-        let counting = run.tally.counting();
-        RangeInput { kind, reference, range_ms, tally: &run.tally, counting }
-    }
-
-    fn store(
-        run: &'r Run<'r>,
-        matrix: &'r MatrixSelector,
-        grid: Grid,
-        function: Option<&'static str>,
-    ) -> Result<Self> {
-        let selector = &matrix.selector;
-        refuse_ends(selector)?;
-        let fixed = fixed_time(run, selector.at);
-        let reference = Reference { grid, fixed, offset: selector.offset_ms };
-        let range_ms = matrix.range_ms;
-        let wanted = selection(selector, &reference, range_ms, range_ms, function);
-        let kind = Input::Store(run.select(&wanted)?);
-        Ok(Self::new(run, kind, reference, range_ms))
-    }
-
-    fn subquery(run: &'r Run<'r>, subquery: &'r Subquery, grid: Grid) -> Result<Self> {
-        let fixed = fixed_time(run, subquery.at);
-        let reference = Reference { grid, fixed, offset: subquery.offset_ms };
-        let range_ms = subquery.range_ms;
-        let step = subquery.step_ms.unwrap_or(run.options.default_subquery_step_ms).max(1);
-        // The first multiple of the step after the open left end of the first window.
-        let open_end = reference.first().saturating_sub(range_ms);
-        let first = open_end.div_euclid(step).saturating_mul(step).saturating_add(step);
-        let Some(inner) = Grid::new(first, reference.last(), step) else {
-            return Ok(Self::new(run, Input::Nothing, reference, range_ms));
-        };
-        let steps = run.admit(inner)?;
-        let stream =
-            run.tally.within(Counting::Off, || vector(run, &subquery.expr, steps, None))?;
-        // Windows must see all samples of a series at once: join what comes in parts.
-        let stream = match subquery.expr.unwrap_parens() {
-            Expr::Vector(_) => stream,
-            _ => {
-                let collected = collect(run, stream)?;
-                Replay::stream(merge_by_labels(collected.series)?, collected.held)
-            }
-        };
-        let kind = Input::Steps { stream, grid: inner, buffer: StepSeries::default() };
-        Ok(Self::new(run, kind, reference, range_ms))
-    }
-
-    /// Replaces `samples` by those of the next series; gives its labels and whether its name is
-    /// to be dropped.
-    pub(super) fn next(&mut self, samples: &mut Samples) -> Result<Option<(Labels, bool)>> {
-        let found = self.read(samples)?;
-        if found.is_some() {
-            self.tally.windows(self.counting, &self.reference, self.range_ms, &samples.times);
-        }
-        Ok(found)
-    }
-
-    fn read(&mut self, samples: &mut Samples) -> Result<Option<(Labels, bool)>> {
-        match &mut self.kind {
-            Input::Nothing => Ok(None),
-            Input::Store(cursor) => {
-                let Some(labels) = cursor.next(samples)? else { return Ok(None) };
-                remove_stale(samples);
-                Ok(Some((labels, false)))
-            }
-            Input::Steps { stream, grid, buffer } => {
-                if !stream.next(buffer)? {
-                    return Ok(None);
-                }
-                samples.clear();
-                for (step, value) in buffer.values.iter().enumerate() {
-                    if let Some(histogram) = buffer.histogram(step) {
-                        samples.push_histogram(grid.at(step), Arc::clone(histogram));
-                    } else if !is_absent(*value) {
-                        samples.push(grid.at(step), *value);
-                    }
-                }
-                Ok(Some((buffer.labels.clone(), buffer.drop_name)))
-            }
-        }
-    }
-}
-
-fn remove_stale(samples: &mut Samples) {
-    if !samples.values.iter().any(|v| is_stale_nan(*v)) {
-        return;
-    }
-    let mut kept = 0;
-    for at in 0..samples.len() {
-        if !is_stale_nan(samples.values[at]) {
-            samples.values[kept] = samples.values[at];
-            samples.times[kept] = samples.times[at];
-            if !samples.histograms.is_empty() {
-                samples.histograms[kept] = samples.histograms[at].take();
-            }
-            kept += 1;
-        }
-    }
-    samples.values.truncate(kept);
-    samples.times.truncate(kept);
-    samples.histograms.truncate(kept);
-}
+use crate::model::{Labels, is_histogram_mark};
 
 /// What a window function sees at one step: at least one sample.
 pub(super) struct Window<'s> {
@@ -263,19 +122,24 @@ pub(super) fn open<'r>(
 
 impl SeriesStream for RangeCall<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
-        while let Some((labels, drop_name)) = self.input.next(&mut self.samples)? {
+        while let Some(labels) = self.input.next(&mut self.samples)? {
             self.run.check()?;
-            let histograms = mixed::split(&mut self.samples);
+            // Ranges that reach beyond their ends refuse histograms.
+            let histograms = match self.input.ends.0 {
+                Ends::Plain => mixed::split(&mut self.samples),
+                _ => Vec::new(),
+            };
             self.fill(&mut out.values)?;
             out.histograms.clear();
             if !histograms.is_empty() {
-                let metric = labels.metric_name().filter(|_| !drop_name).unwrap_or("");
+                extended::refuse_histograms(self.input.ends.0)?;
+                let metric = labels.metric_name().unwrap_or("");
                 self.mixed(metric, &histograms).overlay(out)?;
             }
             if out.has_values() {
                 self.note_non_counter(&labels, out);
                 out.labels = labels;
-                out.drop_name = drop_name || !self.kind.keeps_name();
+                out.drop_name = !self.kind.keeps_name();
                 return Ok(true);
             }
         }
@@ -334,6 +198,9 @@ impl<'r> RangeCall<'r> {
         scratch: &mut Vec<f64>,
     ) -> Result<()> {
         let (at, range, all) = (&self.input.reference, self.input.range_ms, &self.samples);
+        if self.input.ends.0 != Ends::Plain {
+            return extended::fill(self.kind, at, range, self.input.ends, all, out);
+        }
         let seconds = range as f64 / 1000.0;
         // A long window under many steps is where time goes: ask to stop in between.
         let mut work = 0_usize;
@@ -445,13 +312,20 @@ pub(super) fn raw_matrix<'r>(
     let mut held = run.hold(0)?;
     let mut matrix = Vec::new();
     let mut samples = Samples::default();
-    while let Some((labels, drop_name)) = input.next(&mut samples)? {
+    while let Some(labels) = input.next(&mut samples)? {
         if samples.is_empty() {
             continue;
         }
+        let (ends, lookback_ms) = input.ends;
+        if ends != Ends::Plain {
+            let (at, range) = (&input.reference, input.range_ms);
+            samples = extended::samples_with_ends(at, range, ends, lookback_ms, &samples)?;
+            if samples.is_empty() {
+                continue;
+            }
+        }
         let histograms = samples.histograms.iter().flatten().map(|h| h.samples());
         held.grow(samples.len() + histograms.sum::<usize>())?;
-        let labels = if drop_name { labels.without_name() } else { labels };
         matrix.push(MatrixSeries { labels, samples: std::mem::take(&mut samples) });
     }
     matrix.sort_by(|a, b| a.labels.cmp(&b.labels));

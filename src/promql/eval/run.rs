@@ -28,6 +28,8 @@ pub(in crate::promql) struct Run<'r> {
     pub options: &'r Options,
     /// The first and the last step of the whole query, for `@ start()` and `@ end()`.
     pub bounds: (i64, i64),
+    /// The step of the whole query in milliseconds, 0 for an instant.
+    pub step_ms: i64,
     pub(super) tally: Tally,
     held: Cell<u64>,
     peak: Cell<u64>,
@@ -36,11 +38,17 @@ pub(in crate::promql) struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    pub(super) fn new(source: &'r dyn Source, options: &'r Options, bounds: (i64, i64)) -> Self {
+    pub(super) fn new(
+        source: &'r dyn Source,
+        options: &'r Options,
+        bounds: (i64, i64),
+        step_ms: i64,
+    ) -> Self {
         Run {
             source,
             options,
             bounds,
+            step_ms,
             tally: Tally::off(),
             held: Cell::new(0),
             peak: Cell::new(0),

@@ -1,9 +1,9 @@
 //! Expressions that give one number per step.
 
-use super::super::answer::QueryError;
 use super::super::ast::{Expr, ValueType};
 use super::super::binary::scalar_operation;
 use super::super::functions::Kind;
+use super::call::{go_max, go_min};
 use super::grid::{Grid, Scalars, StepSeries, is_absent};
 use super::run::{Result, Run};
 use super::tally::Counting;
@@ -36,12 +36,19 @@ pub(in crate::promql) fn scalars<'r>(
         }
         Expr::Call(call) => match (call.function.kind, call.args.first()) {
             (Kind::Pi, _) => Ok(Scalars::Constant(std::f64::consts::PI)),
-            (
-                Kind::Start | Kind::End | Kind::Step | Kind::QueryRange | Kind::MinOf | Kind::MaxOf,
-                _,
-            ) => {
-                let name = call.function.name;
-                Err(QueryError::Execution(format!("function {name} is not evaluated yet")))
+            (Kind::Start, _) => Ok(Scalars::Constant(run.bounds.0 as f64 / 1000.0)),
+            (Kind::End, _) => Ok(Scalars::Constant(run.bounds.1 as f64 / 1000.0)),
+            (Kind::QueryRange, _) => {
+                let range_ms = run.bounds.1.saturating_sub(run.bounds.0);
+                Ok(Scalars::Constant(range_ms as f64 / 1000.0))
+            }
+            (Kind::Step, _) => Ok(Scalars::Constant(run.step_ms as f64 / 1000.0)),
+            (Kind::MinOf | Kind::MaxOf, Some(first)) => {
+                let Some(second) = call.args.get(1) else { return scalars(run, first, grid) };
+                let choose =
+                    if matches!(call.function.kind, Kind::MinOf) { go_min } else { go_max };
+                let first = scalars(run, first, grid)?;
+                Ok(first.zip(scalars(run, second, grid)?, grid.len, choose))
             }
             (Kind::Scalar, Some(arg)) => only_value(run, arg, grid),
             // Kind::Time; the type check lets no other call through.

@@ -1,9 +1,10 @@
 //! Instant selectors: at each step the latest sample within the lookback.
 
-use super::super::answer::QueryError;
 use super::super::ast::{At, VectorSelector};
 use super::super::source::{Hints, Samples, Selection};
+use super::extended;
 use super::grid::{ABSENT, Grid, Reference, StepSeries, is_absent};
+use super::range_input::remove_stale;
 use super::run::{Cursor, Result, Run, SeriesStream, Stream};
 use super::tally::Counting;
 use crate::model::Timestamp;
@@ -35,16 +36,6 @@ pub(super) fn selection(
     }
 }
 
-/// `anchored` and `smoothed` are read but not evaluated.
-pub(super) fn refuse_ends(selector: &VectorSelector) -> Result<()> {
-    let word = match (selector.anchored, selector.smoothed) {
-        (false, false) => return Ok(()),
-        (true, _) => "anchored",
-        (false, true) => "smoothed",
-    };
-    Err(QueryError::Execution(format!("modifier {word} is not evaluated yet")))
-}
-
 struct Latest<'r> {
     run: &'r Run<'r>,
     counting: Counting,
@@ -54,6 +45,7 @@ struct Latest<'r> {
     samples: Samples,
     /// Gives the times of the samples instead of their values, without the name.
     times: bool,
+    smoothed: bool,
 }
 
 /// The series of an instant selector; with `times` the seconds of the samples, for `timestamp`.
@@ -64,11 +56,16 @@ pub(super) fn open<'r>(
     function: Option<&'static str>,
     times: bool,
 ) -> Result<Stream<'r>> {
-    refuse_ends(selector)?;
     let fixed = fixed_time(run, selector.at);
     let reference = Reference { grid, fixed, offset: selector.offset_ms };
     let lookback_ms = run.options.lookback_ms;
-    let cursor = run.select(&selection(selector, &reference, lookback_ms, 0, function))?;
+    let mut wanted = selection(selector, &reference, lookback_ms, 0, function);
+    // The times of samples are those of the last ones, smoothed or not.
+    let smoothed = selector.smoothed && !times;
+    if smoothed {
+        wanted.end = Timestamp::from_millis(wanted.end.millis().saturating_add(lookback_ms));
+    }
+    let cursor = run.select(&wanted)?;
     Ok(Box::new(Latest {
         run,
         counting: run.tally.counting(),
@@ -77,13 +74,21 @@ pub(super) fn open<'r>(
         lookback_ms,
         samples: Samples::default(),
         times,
+        smoothed,
     }))
 }
 
 impl SeriesStream for Latest<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         while let Some(labels) = self.cursor.next(&mut self.samples)? {
-            if self.fill(out) {
+            let any = if self.smoothed {
+                remove_stale(&mut self.samples);
+                out.histograms.clear();
+                extended::smooth(&self.reference, self.lookback_ms, &self.samples, &mut out.values)?
+            } else {
+                self.fill(out)
+            };
+            if any {
                 self.run.tally.column(self.counting, &out.values);
                 out.labels = labels;
                 out.drop_name = self.times;

@@ -7,6 +7,7 @@ use super::super::functions::Kind;
 use super::super::{aggregate, binary};
 use super::grid::{Grid, Scalars, StepSeries, is_absent};
 use super::run::{Result, Run, SeriesStream, Stream};
+use super::settle::settle;
 use super::tally::Counting;
 use super::{call, selector};
 use crate::model::{Histogram, Labels, is_histogram_mark};
@@ -24,25 +25,26 @@ pub(in crate::promql) fn vector<'r>(
             run.tally.within(Counting::EveryStep, || vector(run, expr, grid.first(), around))?;
         return Ok(Box::new(Repeat { inner, len: grid.len }));
     }
-    match expr {
-        Expr::Vector(vector) => selector::open(run, vector, grid, around, false),
-        Expr::Paren(paren) => vector(run, &paren.expr, grid, around),
+    let stream = match expr {
+        Expr::Vector(vector) => return selector::open(run, vector, grid, around, false),
+        Expr::Paren(paren) => return vector(run, &paren.expr, grid, around),
+        Expr::Aggregate(aggregate) => return aggregate::open(run, aggregate, grid),
         Expr::Unary(unary) => {
             let inner = vector(run, &unary.expr, grid, None)?;
             if !unary.negative {
                 return Ok(inner);
             }
-            Ok(Box::new(Negate(inner)))
+            Box::new(Negate(inner))
         }
-        Expr::Aggregate(aggregate) => aggregate::open(run, aggregate, grid),
-        Expr::Binary(binary) => binary::open(run, binary, grid),
-        Expr::Call(function) => call::open(run, function, grid),
+        Expr::Binary(binary) => binary::open(run, binary, grid)?,
+        Expr::Call(function) => call::open(run, function, grid)?,
         // The type check lets scalars, texts and ranges through nowhere but where their own
         // functions ask for them.
         Expr::Number(_) | Expr::String(_) | Expr::Matrix(_) | Expr::Subquery(_) => {
-            Ok(constant_stream(run, Scalars::Constant(f64::NAN), grid))
+            return Ok(constant_stream(run, Scalars::Constant(f64::NAN), grid));
         }
-    }
+    };
+    settle(run, expr, stream)
 }
 
 /// Whether an expression has the same value at every step: everything in it is fixed by `@` or
@@ -56,9 +58,8 @@ pub(super) fn is_invariant(expr: &Expr) -> bool {
         Expr::Paren(paren) => is_invariant(&paren.expr),
         Expr::Unary(unary) => is_invariant(&unary.expr),
         Expr::Binary(binary) => is_invariant(&binary.lhs) && is_invariant(&binary.rhs),
-        Expr::Aggregate(aggregate) => {
-            is_invariant(&aggregate.expr) && aggregate.param.as_ref().is_none_or(is_invariant)
-        }
+        // Prometheus does not look at the parameter: it is taken at the first step then.
+        Expr::Aggregate(aggregate) => is_invariant(&aggregate.expr),
         Expr::Call(call) => {
             let depends_on_time = match call.function.kind {
                 Kind::Time | Kind::Timestamp => true,

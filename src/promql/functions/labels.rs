@@ -4,7 +4,11 @@ use regex::Regex;
 
 use super::super::answer::QueryError;
 use super::super::ast::Expr;
-use super::super::eval::{Replay, Result, Run, Stream, collect, merge_by_labels, string_value};
+use super::super::eval::{
+    ABSENT, Replay, Result, Run, StepSeries, Stream, collect, is_absent, merge_by_labels,
+    string_value,
+};
+use super::super::print::format_short;
 use crate::model::{Labels, LabelsBuilder, METRIC_NAME};
 
 /// Bounds the compiled size of one expression, in bytes.
@@ -82,4 +86,47 @@ fn relabel<'r>(
         }
     }
     Ok(Replay::stream(merge_by_labels(collected.series)?, collected.held))
+}
+
+/// Adds to `out` what a series is once a label holds the number of each step, written as in the
+/// OpenMetrics format: one series per different number.
+pub(in crate::promql) fn split_by_step(
+    series: &StepSeries,
+    label: &str,
+    number: impl Fn(usize) -> f64,
+    out: &mut Vec<StepSeries>,
+) -> Result<()> {
+    let mut parts: Vec<(u64, StepSeries)> = Vec::new();
+    for (step, value) in series.values.iter().enumerate() {
+        if is_absent(*value) {
+            continue;
+        }
+        let bits = number(step).to_bits();
+        let place = match parts.iter().position(|(of, _)| *of == bits) {
+            Some(place) => place,
+            None => {
+                let mut builder = LabelsBuilder::new(&series.labels);
+                builder.set(label, &open_metrics_number(number(step)));
+                let labels = builder.build().map_err(|error| failed(error.to_string()))?;
+                let values = vec![ABSENT; series.values.len()];
+                parts.push((bits, StepSeries { labels, values, ..series.clone() }));
+                parts.len() - 1
+            }
+        };
+        if let Some((_, part)) = parts.get_mut(place) {
+            part.values[step] = *value;
+        }
+    }
+    out.extend(parts.into_iter().map(|(_, part)| part));
+    Ok(())
+}
+
+/// A number as `FormatOpenMetricsFloat` in `model/labels` writes it: never without a point or an
+/// exponent.
+fn open_metrics_number(value: f64) -> String {
+    let mut text = format_short(value);
+    if value.is_finite() && !text.contains(['e', '.']) {
+        text.push_str(".0");
+    }
+    text
 }

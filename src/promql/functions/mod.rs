@@ -3,6 +3,7 @@
 
 pub(super) mod absent;
 mod dates;
+pub(super) mod info;
 pub(super) mod labels;
 pub(super) mod sort;
 mod table;

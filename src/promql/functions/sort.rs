@@ -61,16 +61,20 @@ fn sorted<'r>(
     Ok(Replay::stream(collected.series, collected.held))
 }
 
-/// Compares runs of digits as numbers and everything else as text.
+/// Compares runs of digits as numbers and everything else as text; texts that differ in leading
+/// zeros only stand in the order of their bytes.
 fn natural(a: &str, b: &str) -> Ordering {
-    let (mut a, mut b) = (a, b);
+    by_runs(a, b).then_with(|| a.cmp(b))
+}
+
+fn by_runs(mut a: &str, mut b: &str) -> Ordering {
     while !a.is_empty() && !b.is_empty() {
         let (part_a, rest_a) = a.split_at(run_length(a));
         let (part_b, rest_b) = b.split_at(run_length(b));
         let is_number = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
         let order = if is_number(part_a) && is_number(part_b) {
             let (x, y) = (part_a.trim_start_matches('0'), part_b.trim_start_matches('0'));
-            x.len().cmp(&y.len()).then_with(|| x.cmp(y)).then_with(|| part_a.cmp(part_b))
+            x.len().cmp(&y.len()).then_with(|| x.cmp(y))
         } else {
             part_a.cmp(part_b)
         };

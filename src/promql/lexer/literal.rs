@@ -1,7 +1,7 @@
 //! Numbers, durations and strings.
 
 use super::super::token::{TokenKind, quote};
-use super::{Lexer, Result};
+use super::{Lexer, Result, is_printable};
 
 impl Lexer<'_> {
     pub(super) fn number_or_duration(&mut self) -> Result<()> {
@@ -80,7 +80,10 @@ impl Lexer<'_> {
             }
             self.accept(b"s");
         }
-        !self.peek().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+        // Prometheus has taken the character when it sees that no duration ends there.
+        let goes_on = self.peek().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+        self.at += usize::from(goes_on);
+        !goes_on
     }
 
     /// A quoted string. Only its bounds and the form of its escapes are found here.
@@ -118,8 +121,8 @@ impl Lexer<'_> {
             'u' => (4, 16),
             'U' => (8, 16),
             c => {
-                let code = c as u32;
-                return self.fail(start, format!("unknown escape sequence U+{code:04X} '{c}'"));
+                let found = unicode(c);
+                return self.fail(start, format!("unknown escape sequence {found}"));
             }
         };
         if base != 8 {
@@ -131,8 +134,7 @@ impl Lexer<'_> {
                 return self.fail(start, "escape sequence not terminated");
             };
             let Some(digit) = c.to_digit(base) else {
-                let code = c as u32;
-                let message = format!("illegal character U+{code:04X} '{c}' in escape sequence");
+                let message = format!("illegal character {} in escape sequence", unicode(c));
                 return self.fail(start, message);
             };
             self.at += 1;
@@ -162,4 +164,10 @@ impl Lexer<'_> {
             }
         }
     }
+}
+
+/// A character in Go's `%#U` form.
+fn unicode(c: char) -> String {
+    let code = c as u32;
+    if is_printable(c) { format!("U+{code:04X} '{c}'") } else { format!("U+{code:04X}") }
 }

@@ -37,6 +37,11 @@ pub(super) fn lex(input: &str) -> Words {
     Words { tokens: lexer.tokens, error }
 }
 
+/// Whether Go's `strconv` shows a character as it is; close enough to its tables.
+fn is_printable(c: char) -> bool {
+    !c.is_control() && (c == ' ' || !c.is_whitespace()) && !matches!(c, '\u{ad}' | '\u{feff}')
+}
+
 /// The operator that one character writes.
 fn arithmetic(c: char) -> TokenKind {
     use super::ast::BinaryOp as Op;
@@ -337,14 +342,21 @@ impl Lexer<'_> {
         Ok(State::Braces)
     }
 
-    /// The character at hand in Go's `%q` form.
+    /// The character at hand in Go's `%q` form; the end of the text is U+FFFD there.
     fn described_char(&self) -> String {
-        match self.peek_char() {
-            None => "'\\uffff'".to_owned(),
-            Some('\'') => "'\\''".to_owned(),
-            Some('\\') => "'\\\\'".to_owned(),
-            Some('\n') => "'\\n'".to_owned(),
-            Some(c) => format!("'{c}'"),
+        match self.peek_char().unwrap_or('\u{fffd}') {
+            c @ ('\'' | '\\') => format!("'\\{c}'"),
+            '\n' => "'\\n'".to_owned(),
+            '\r' => "'\\r'".to_owned(),
+            '\t' => "'\\t'".to_owned(),
+            '\u{7}' => "'\\a'".to_owned(),
+            '\u{8}' => "'\\b'".to_owned(),
+            '\u{b}' => "'\\v'".to_owned(),
+            '\u{c}' => "'\\f'".to_owned(),
+            c if c.is_ascii_control() => format!("'\\x{:02x}'", c as u32),
+            c if !is_printable(c) && c as u32 > 0xffff => format!("'\\U{:08x}'", c as u32),
+            c if !is_printable(c) => format!("'\\u{:04x}'", c as u32),
+            c => format!("'{c}'"),
         }
     }
 

@@ -42,12 +42,18 @@ impl Parser<'_> {
 
     /// A duration after `offset`: a signed literal ends it, so that `x offset 1m + 1` is a sum.
     pub(super) fn offset_duration(&mut self) -> Result<Duration> {
-        let sign = self.unary_sign();
-        let inner = self.duration_primary(0, "offset", WANTED)?.expr;
-        let expr = match sign {
-            None => inner,
-            // The parentheses after a sign keep a literal apart.
-            Some(sign) => self.signed_duration(sign, inner)?,
+        let expr = match self.unary_sign() {
+            None => self.duration_primary(0, "offset", WANTED)?.expr,
+            Some(sign) => {
+                let inner = match self.peek().kind {
+                    // What does not fit is told of the sign and not of the number.
+                    TokenKind::Number | TokenKind::Duration => {
+                        DurationExpr::Number(self.number_literal()?)
+                    }
+                    _ => self.duration_primary(0, "offset", WANTED)?.expr,
+                };
+                self.signed_duration(sign, inner)?
+            }
         };
         Ok(Self::finish_duration(expr))
     }
@@ -187,12 +193,12 @@ impl Parser<'_> {
             TokenKind::LeftParen => {
                 self.advance();
                 let inner = self.duration_expr(0, level + 1, context, wanted)?;
-                let span = start.to(self.expect(TokenKind::RightParen, context, wanted)?);
+                self.expect(TokenKind::RightParen, context, wanted)?;
                 // More parentheses say nothing more.
                 Ok(match inner.expr {
                     paren @ DurationExpr::Paren(..) => Height { expr: paren, ..inner },
                     expr => {
-                        let expr = DurationExpr::Paren(Box::new(expr), span);
+                        let expr = DurationExpr::Paren(Box::new(expr));
                         Height { expr, height: inner.height + 1 }
                     }
                 })

@@ -236,7 +236,9 @@ impl<'t> Parser<'t> {
             };
             if matching.cardinality != Cardinality::OneToOne {
                 self.advance();
-                if self.peek().kind == TokenKind::LeftParen {
+                let next = self.peek();
+                // Only where an operand or a fill follows, the labels may be left out.
+                if next.kind == TokenKind::LeftParen || !next.follows_group() {
                     matching.include = self.label_list()?;
                 }
             }

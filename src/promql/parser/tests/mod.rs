@@ -1,3 +1,10 @@
+//! What the parser makes of texts.
+//!
+//! Owns: forms, trees, wordings and bounds. Never: evaluation. Start reading at
+//! `expressions_are_printed_in_canonical_form`.
+
+mod newer;
+
 use super::super::ast::*;
 use super::*;
 
