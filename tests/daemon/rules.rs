@@ -17,7 +17,7 @@ groups:
 - name: broken
   interval: 1s
   rules:
-  - {record: same, expr: 'label_replace(depth, \"zone\", \"x\", \"\", \"\")', labels: {job: one}}
+  - {record: same, expr: depth, labels: {job: one, zone: x}}
 ";
 
 struct House {

@@ -1,6 +1,8 @@
 //! Expected texts are those of promtool 2.42 for the same templates, except where a comment says
 //! otherwise.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -187,4 +189,30 @@ fn a_template_cannot_run_away() {
     let nested = format!("{}x{}", "{{ if true }}".repeat(500), "{{ end }}".repeat(500));
     assert!(expand(&nested).is_err());
     assert!(expand(&format!("{{{{ {}1{} }}}}", "(".repeat(500), ")".repeat(500))).is_err());
+}
+
+const PIECES: [&str; 40] = [
+    "{{", "}}", "{{-", "-}}", " ", "if", "else", "end", "range", "with", "define", "template",
+    "break", "$value", "$labels", "$x", ":=", "=", "|", "(", ")", ",", ".", ".a", "\"a\"", "`b`",
+    "'c'", "1", "-2.5e3", "0x1f", "printf", "humanize", "/*", "*/", "\n", "é", "\"", "'", "index",
+    "title",
+];
+
+proptest! {
+    #[test]
+    fn no_text_makes_a_template_panic(
+        pieces in proptest::collection::vec(0..PIECES.len(), 0..40),
+        spaced in any::<bool>(),
+    ) {
+        let words: Vec<&str> = pieces.iter().map(|place| PIECES[*place]).collect();
+        let text = words.join(if spaced { " " } else { "" });
+        let _ = expand(&text);
+        let _ = expand(&format!("{{{{ {text} }}}}"));
+    }
+
+    #[test]
+    fn no_text_makes_a_rule_file_panic(text in "[-a-z0-9:{}\\[\\]&*|>'\"\n #,!%é]{0,60}") {
+        let _ = crate::rules::RuleFile::parse("f", &text);
+        let _ = crate::rules::unit_test::TestFile::parse("f", &format!("tests:\n- {text}"));
+    }
 }

@@ -220,7 +220,7 @@ pub(super) fn format_time(nanos: i64, layout: &str) -> Option<String> {
             }
         }
     }
-    Some(civil(nanos)?.strftime(&format).to_string())
+    jiff::fmt::strtime::format(&format, &civil(nanos)?).ok()
 }
 
 /// Go's `time.Duration.String`: `1h2m3.5s`, `250ms`, `0s`.
