@@ -95,7 +95,8 @@ fn rules_record_through_kill_and_reload_and_end_when_they_go() {
     let double = "zone:depth:double{zone=%22a%22}";
     daemon.wait_for(&instant(&format!("count_over_time({double}[1m])%3E=3")), |a| count(a) == 1);
     let before = recorded(&daemon, double);
-    assert!(before.iter().all(|(_, value)| value == "6"), "{before:?}");
+    // The first evaluation may have come between two of the samples.
+    assert!(before[1..].iter().all(|(_, value)| value == "6"), "{before:?}");
     let phase = before[0].0 % 1000;
     assert!(before.iter().all(|(at, _)| at % 1000 == phase), "not a second apart: {before:?}");
     // The second rule sees what the first one has just written: same time, same series.
