@@ -354,7 +354,7 @@ impl Parser {
 }
 
 fn shown(token: &Token) -> String {
-    let text = match token {
+    match token {
         Token::Text(text) | Token::Quoted(text) => format!("{text:?}"),
         Token::Open => "{{".to_owned(),
         Token::Close => "}}".to_owned(),
@@ -370,6 +370,5 @@ fn shown(token: &Token) -> String {
         Token::CloseParen => "\")\"".to_owned(),
         Token::Declare => "\":=\"".to_owned(),
         Token::Assign => "\"=\"".to_owned(),
-    };
-    text
+    }
 }

@@ -114,7 +114,7 @@ fn bounded(number: Option<i64>) -> Result<Option<usize>, String> {
 }
 
 fn one(verb: char, arg: &Value, precision: Option<usize>, flags: &Flags) -> String {
-    let text = match (verb, arg) {
+    match (verb, arg) {
         ('v', Value::Float(value)) => signed(go_float(*value, 'g', precision), flags),
         ('e' | 'E' | 'f' | 'F', Value::Float(value)) => {
             signed(go_float(*value, verb, Some(precision.unwrap_or(6))), flags)
@@ -147,8 +147,7 @@ fn one(verb: char, arg: &Value, precision: Option<usize>, flags: &Flags) -> Stri
         }
         (verb, Value::Nil) => format!("%!{verb}(<nil>)"),
         (verb, arg) => format!("%!{verb}({}={})", arg.type_name(), arg.show()),
-    };
-    text
+    }
 }
 
 fn signed(text: String, flags: &Flags) -> String {
