@@ -137,7 +137,7 @@ fn rules_record_through_kill_and_reload_and_end_when_they_go() {
     assert_eq!(status, 400);
     let error = answer["error"].as_str().expect("a text");
     assert!(
-        error.contains("rules/b.yml:4:24: group \"g\", rule 1, \"a\": could not parse"),
+        error.contains("rules/b.yml:4:23: group \"g\", rule 1, \"a\": could not parse"),
         "{error}"
     );
     assert_eq!(rule(&daemon.get("/api/v1/rules").1, "zone:depth:sum")["health"], "ok");
