@@ -1,6 +1,7 @@
 //! Functions of texts: regular expressions, cases, addresses and links.
 
-use std::net::IpAddr;
+// `core::net` has the addresses and no sockets.
+use core::net::IpAddr;
 
 use regex::{Regex, RegexBuilder};
 
