@@ -176,10 +176,5 @@ pub(super) async fn alerts() -> Response<Body> {
     success(&json!({"alerts": []}))
 }
 
-/// `/api/v1/query_exemplars`: exemplars are not stored, and Grafana asks.
-pub(super) async fn exemplars() -> Response<Body> {
-    success(&json!([]))
-}
-
 /// How many entries each list of `status/tsdb` has, as in Prometheus.
 const TOP: usize = 10;

@@ -22,21 +22,23 @@ use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
 use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
+mod histograms;
+
 use super::params::Params;
 use super::query::{Asked, run};
 use super::state::{App, Engine};
 use super::{ErrorKind, router};
 
 /// The time of all tests: 2026-01-01T00:00:00Z.
-const NOW_S: i64 = 1_767_225_600;
+pub(super) const NOW_S: i64 = 1_767_225_600;
 
-struct Served {
-    app: Arc<App>,
-    router: Router,
+pub(super) struct Served {
+    pub(super) app: Arc<App>,
+    pub(super) router: Router,
     _directory: tempfile::TempDir,
 }
 
-fn serve(settings: Settings) -> Served {
+pub(super) fn serve(settings: Settings) -> Served {
     let directory = tempfile::tempdir().expect("a directory");
     let medium = DiskMedium::open(&directory.path().join("x.redb")).expect("opens");
     let store = Store::open(Arc::new(medium), StoreOptions::default(), &|_| {}).expect("opens");
@@ -77,14 +79,14 @@ fn serve(settings: Settings) -> Served {
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }
 
-async fn ask(served: &Served, request: Request<Body>) -> (StatusCode, Value) {
+pub(super) async fn ask(served: &Served, request: Request<Body>) -> (StatusCode, Value) {
     let response = served.router.clone().oneshot(request).await.expect("infallible");
     let status = response.status();
     let body = response.into_body().collect().await.expect("whole").to_bytes();
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
-async fn get(served: &Served, path: &str) -> (StatusCode, Value) {
+pub(super) async fn get(served: &Served, path: &str) -> (StatusCode, Value) {
     ask(served, Request::get(path).body(Body::empty()).expect("a request")).await
 }
 

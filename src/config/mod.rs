@@ -11,6 +11,7 @@ mod collect;
 mod example;
 mod limits;
 mod load;
+mod otlp;
 mod overlay;
 mod place;
 mod query;
@@ -26,6 +27,7 @@ pub use auth::{Auth, AuthMode, FileToken, Role, TokenHash};
 pub use collect::{Collect, Collector};
 pub use limits::Limits;
 pub use load::{ConfigError, Flags, Inputs};
+pub use otlp::{Otlp, TranslationStrategy};
 pub use query::Query;
 pub use rules::Rules;
 pub use scrape::{
@@ -56,6 +58,8 @@ pub struct Settings {
     pub scrape: Vec<ScrapeConfig>,
     /// What is recorded from other series.
     pub rules: Rules,
+    /// How OTLP metrics become series.
+    pub otlp: Otlp,
     /// Bounds on PromQL.
     pub query: Query,
     /// Bounds on input.

@@ -61,6 +61,7 @@ fn needs_restart(before: &Settings, after: &Settings) -> Vec<&'static str> {
         ("storage.cache", before.storage.cache != after.storage.cache),
         ("limits.connections_max", before.limits.connections_max != after.limits.connections_max),
         ("limits.metadata_max", before.limits.metadata_max != after.limits.metadata_max),
+        ("limits.exemplars_max", before.limits.exemplars_max != after.limits.exemplars_max),
         ("log.format", before.log.format != after.log.format),
     ];
     changed.iter().filter(|(_, changed)| *changed).map(|(key, _)| *key).collect()

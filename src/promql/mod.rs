@@ -19,6 +19,7 @@ mod operators;
 mod parser;
 mod prettify;
 mod print;
+mod selectors;
 mod signature;
 mod source;
 mod span;
@@ -40,5 +41,6 @@ pub use notation::{
 };
 pub use parser::{parse, parse_selector};
 pub use prettify::prettify;
+pub use selectors::selectors;
 pub use source::{Hints, Samples, Selection, SeriesCursor, Source, SourceError};
 pub use span::{ParseError, Span};

@@ -80,6 +80,26 @@ impl Samples {
         self.histograms.push(Some(histogram));
     }
 
+    /// Adds those of another's samples that stand from `from` up to, not including, `until`.
+    pub fn extend_from(&mut self, other: &Samples, from: usize, until: usize) {
+        if !(self.histograms.is_empty() && other.histograms.is_empty()) {
+            self.histograms.resize(self.times.len(), None);
+            match other.histograms.get(from..until) {
+                Some(histograms) => self.histograms.extend_from_slice(histograms),
+                None => self.histograms.resize(self.times.len() + (until - from), None),
+            }
+        }
+        self.times.extend_from_slice(&other.times[from..until]);
+        self.values.extend_from_slice(&other.values[from..until]);
+    }
+
+    /// Forgets the samples from a place on.
+    pub fn truncate(&mut self, len: usize) {
+        self.times.truncate(len);
+        self.values.truncate(len);
+        self.histograms.truncate(len);
+    }
+
     /// The histogram at a place, if it is one.
     pub fn histogram(&self, place: usize) -> Option<&Arc<Histogram>> {
         self.histograms.get(place).and_then(Option::as_ref)

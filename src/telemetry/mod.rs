@@ -26,6 +26,8 @@ pub enum Way {
     Json,
     /// An exposition that somebody posted.
     Import,
+    /// OTLP.
+    Otlp,
     /// A scraped target.
     Scrape,
     /// The host collector.
@@ -38,11 +40,12 @@ pub enum Way {
 
 impl Way {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Way; 8] = [
+    pub const ALL: [Way; 9] = [
         Way::RemoteWrite1,
         Way::RemoteWrite2,
         Way::Json,
         Way::Import,
+        Way::Otlp,
         Way::Scrape,
         Way::Host,
         Way::Own,
@@ -56,6 +59,7 @@ impl Way {
             Way::RemoteWrite2 => "remote_write_2",
             Way::Json => "json",
             Way::Import => "import",
+            Way::Otlp => "otlp",
             Way::Scrape => "scrape",
             Way::Host => "host",
             Way::Own => "own",
@@ -77,8 +81,8 @@ pub struct Telemetry {
     ingested: [Counter; Way::ALL.len()],
     /// Samples refused, by `reason` (`decode::admit::Reason::code`).
     pub refused: LabeledCounter<1>,
-    /// Native histograms that senders offered and that were not taken.
-    pub histograms_skipped: Counter,
+    /// Native histograms that were made durable.
+    pub histograms_ingested: Counter,
     /// Exemplars that senders offered and that were not taken.
     pub exemplars_skipped: Counter,
     /// How long commits took, the sync included.
@@ -139,7 +143,7 @@ impl Telemetry {
         Telemetry {
             ingested: Default::default(),
             refused: LabeledCounter::new(["reason"]),
-            histograms_skipped: Counter::default(),
+            histograms_ingested: Counter::default(),
             exemplars_skipped: Counter::default(),
             commit_duration: DurationHistogram::new(COMMIT_BOUNDS_S),
             commit_failures: Counter::default(),
@@ -222,9 +226,9 @@ impl Telemetry {
 
         let counters = [
             (
-                "vedette_native_histograms_skipped_total",
-                &self.histograms_skipped,
-                "Native histograms offered by senders and not stored.",
+                "vedette_native_histograms_ingested_total",
+                &self.histograms_ingested,
+                "Native histograms written, among the samples ingested.",
             ),
             (
                 "vedette_exemplars_skipped_total",

@@ -18,9 +18,9 @@ use crate::store::{Snapshot, StoreError};
 /// A view of the engine for the length of one query. Samples that become durable while it is
 /// open may appear in series that it has not come to yet.
 pub struct Reader {
-    tsdb: Arc<Tsdb>,
+    pub(super) tsdb: Arc<Tsdb>,
     heads: Heads,
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
     catalog: Arc<Catalog>,
 }
 

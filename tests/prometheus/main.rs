@@ -6,7 +6,10 @@
 mod process;
 
 mod differential;
+mod exemplars;
+mod federation;
 mod generate;
+mod histograms;
 mod peer;
 mod recording;
 mod remote_write;
