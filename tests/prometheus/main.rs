@@ -11,5 +11,7 @@ mod federation;
 mod generate;
 mod histograms;
 mod peer;
+mod recording;
 mod remote_write;
+mod rule_files;
 mod stats;
