@@ -17,5 +17,7 @@ mod histograms;
 mod known;
 mod peer;
 mod random;
+mod recording;
 mod remote_write;
+mod rule_files;
 mod stats;
