@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use support::disk::{Fault, Random, SimDisk};
@@ -143,6 +144,33 @@ fn late_samples_find_their_place_and_the_last_write_of_a_time_wins() {
     while tsdb.merge(now, &|_| {}).expect("merges") {}
     assert_eq!(read_all(&tsdb), all);
     assert_eq!(all[&series(1)][&(START + 60_000)], 9.5f64.to_bits());
+}
+
+#[test]
+fn where_only_the_newest_sample_counts_it_is_that_of_a_whole_reading() {
+    let disk = SimDisk::new();
+    let tsdb = open(&disk).expect("opens");
+    let at = |minute: i64| START + minute * 60_000;
+    write(&tsdb, &regular(4, START, 60, 60_000)).expect("writes");
+    tsdb.flush(&|_| {}).expect("flushes");
+    // In memory: newer than all that is stored; late; both, out of order; nothing.
+    let late = [(0, at(70)), (1, at(5) + 1), (2, at(80)), (2, at(30) + 1), (0, at(75))];
+    let bits = |number: f64| number.to_bits();
+    write(&tsdb, &late.map(|(id, at)| (series(id), at, bits(-1.0)))).expect("writes");
+    for end in [0, 5, 6, 30, 31, 59, 60, 70, 74, 75, 80, 99].map(at) {
+        for start in [Timestamp::MIN, Timestamp::from_millis(end - 300_000)] {
+            let whole = Selection { start, end: Timestamp::from_millis(end + 2), ..everything() };
+            let mut newest = whole.clone();
+            newest.hints.newest = true;
+            let last = |found: Expected| -> Vec<_> {
+                let newest =
+                    |(labels, mut found): (_, BTreeMap<i64, u64>)| (labels, found.pop_last());
+                found.into_iter().map(newest).collect()
+            };
+            let [whole, newest] = [whole, newest].map(|s| last(read(&tsdb, &s).expect("reads")));
+            assert_eq!(newest, whole, "until {end}");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The queries of well-known dashboards, to vedette and to Prometheus on the same data, in turns:
 //! the CPU time that each takes for each.
 //!
-//! `cargo bench --bench dashboards -- [--nodes N] [--repeats N] [--smoke]` needs `prometheus` on
+//! `cargo bench --bench dashboards -- [--nodes N] [--rounds N] [--repeats N] [--smoke]` needs `prometheus` on
 //! the PATH (Debian's package). A ratio below 1 is in vedette's favour. Both are asked over
 //! HTTP and pay for reading the request and writing the answer. Compare only within one run.
 
@@ -30,6 +30,7 @@ fn arguments() -> Arguments {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--nodes" => out.nodes = number(words.next()),
+            "--rounds" => out.rounds = number(words.next()) as i64,
             "--repeats" => out.repeats = number(words.next()) as u32,
             "--only" => out.only = words.next().unwrap_or_default(),
             "--smoke" => (out.nodes, out.rounds, out.repeats) = (2, 40, 1),
@@ -82,6 +83,8 @@ async fn run(arguments: &Arguments) {
     let settled = if arguments.rounds > 100 { 20 } else { 1 };
     tokio::time::sleep(Duration::from_secs(settled)).await;
 
+    let in_memory = sides[0].samples_in_memory().await;
+    println!("vedette has {in_memory} samples in memory, the others in blocks");
     let span = (arguments.rounds * INTERVAL_S * 4 / 5).min(3600);
     let range = Some((end_s - span, end_s, STEP_S));
     for (title, range) in [("range queries", range), ("instant queries", None)] {

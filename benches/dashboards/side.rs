@@ -84,6 +84,15 @@ impl Side {
         assert!(status.is_success(), "{status}: {}", response.text().await.unwrap_or_default());
     }
 
+    /// How many samples `/api/v1/status/tsdb` says are in memory.
+    pub(crate) async fn samples_in_memory(&self) -> u64 {
+        let request = self.client.get(self.url("/api/v1/status/tsdb"));
+        let text = request.send().await.expect("answers").text().await.expect("answers");
+        let (_, after) = text.split_once("\"numSamples\":").unwrap_or_default();
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        after[..digits].parse().unwrap_or(0)
+    }
+
     /// Asks a query, over a range (begin, end, step in seconds) or at a time; gives how many
     /// series the answer has.
     pub(crate) async fn ask(

@@ -69,7 +69,8 @@ fn latest(
     let mut found = BTreeMap::new();
     let mut samples = Samples::default();
     for matchers in lists {
-        let selection = Selection { matchers, start, end, hints: Hints::default() };
+        let hints = Hints { newest: true, ..Hints::default() };
+        let selection = Selection { matchers, start, end, hints };
         let mut cursor = source.select(&selection)?;
         while let Some(labels) = cursor.next(&mut samples)? {
             let (Some(at), Some(value)) = (samples.times.last(), samples.values.last()) else {

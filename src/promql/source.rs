@@ -27,6 +27,9 @@ pub struct Hints {
     pub range_ms: i64,
     /// The function or aggregation directly around the selector, if any.
     pub function: Option<&'static str>,
+    /// Of each series only the newest sample up to the end counts; a store may leave out older
+    /// ones.
+    pub newest: bool,
 }
 
 /// Why a store cannot answer.

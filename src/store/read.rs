@@ -165,6 +165,12 @@ impl<'s> Entry<'s> {
         self.guard.value().len()
     }
 
+    /// The stamp and the checksum that the seal states, unchecked: with the key they tell this
+    /// value from any other. `None` where the seal is cut short.
+    pub fn stamp_and_checksum(&self) -> Option<(u64, u32)> {
+        super::seal::stamp_and_checksum(self.guard.value())
+    }
+
     /// Checks the seal and opens the value.
     pub fn open(self) -> Result<Value<'s>, StoreError> {
         checked(self.table, &self.key, self.guard)

@@ -71,6 +71,12 @@ pub(super) fn unseal(bytes: &[u8]) -> Result<Sealed<'_>, &'static str> {
     Ok(Sealed { table, stamp, key, payload })
 }
 
+/// The stamp and the checksum that a seal states, unchecked.
+pub(super) fn stamp_and_checksum(bytes: &[u8]) -> Option<(u64, u32)> {
+    let stamp = u64::from_le_bytes(bytes.get(8..16)?.try_into().ok()?);
+    Some((stamp, u32::from_le_bytes(bytes.get(CRC_AT..SEAL_BYTES)?.try_into().ok()?)))
+}
+
 fn checksum(head: &[u8], body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(head);

@@ -320,6 +320,19 @@ pub(super) fn origin(payload: &[u8]) -> Option<Origin> {
 }
 
 impl OpenBlock {
+    /// Bytes of memory that it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.unpacked.capacity()
+            + self.chunks.capacity() * size_of::<ChunkEntry>()
+    }
+
+    /// A block without chunks that takes a little more than `bytes` bytes.
+    #[cfg(test)]
+    pub(super) fn of_bytes(bytes: usize) -> Self {
+        OpenBlock { unpacked: vec![0; bytes], chunks: Vec::new() }
+    }
+
     /// Unpacks `payload` in place of what was here. The error says what is wrong.
     pub(super) fn open(
         &mut self,
@@ -340,6 +353,7 @@ impl OpenBlock {
         if unpacked_len > UNPACKED_BYTES_MAX * 2 || count > BLOCK_CHUNKS_MAX {
             return Err("larger than any block");
         }
+        self.chunks.reserve_exact(count);
         self.unpacked.clear();
         self.unpacked.resize(unpacked_len, 0);
         let packed = &payload[HEADER_BYTES..];

@@ -1,25 +1,92 @@
 //! Walks the blocks of one segment by rising series.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::block::{ChunkEntry, OpenBlock, Unpacker};
+use super::block_cache::{BlockCache, BlockId};
 use super::segment::Segment;
 use crate::promql::Samples;
-use crate::store::{KeyReader, Snapshot, StoreError, Table, TableReader};
+use crate::store::{Entry, KeyReader, Snapshot, StoreError, Table, TableReader};
 
 /// What the lanes of one reader share.
 pub(super) struct BlockReader<'s> {
     table: TableReader<'s>,
-    unpacker: RefCell<Unpacker>,
+    /// Made when it is needed: where everything is in memory or unpacked, it never is.
+    unpacker: RefCell<Option<Unpacker>>,
+    cache: Option<&'s BlockCache>,
+    /// How many bytes it may still put into the cache.
+    share_bytes: Cell<usize>,
 }
 
 impl<'s> BlockReader<'s> {
     /// Reads blocks of a view.
     pub(super) fn new(snapshot: &'s Snapshot) -> Result<Rc<Self>, StoreError> {
-        let unpacker = Unpacker::new().map_err(|e| StoreError::Read(e.to_string()))?;
-        let table = snapshot.table(Table::Blocks)?;
-        Ok(Rc::new(BlockReader { table, unpacker: RefCell::new(unpacker) }))
+        Self::open_table(snapshot, None)
+    }
+
+    /// Reads blocks of a view, and shares those that it unpacks with others through a cache.
+    pub(super) fn sharing(
+        snapshot: &'s Snapshot,
+        cache: &'s BlockCache,
+    ) -> Result<Rc<Self>, StoreError> {
+        Self::open_table(snapshot, Some(cache))
+    }
+
+    fn open_table(
+        snapshot: &'s Snapshot,
+        cache: Option<&'s BlockCache>,
+    ) -> Result<Rc<Self>, StoreError> {
+        Ok(Rc::new(BlockReader {
+            table: snapshot.table(Table::Blocks)?,
+            unpacker: RefCell::default(),
+            cache,
+            share_bytes: Cell::new(cache.map_or(0, BlockCache::share_bytes)),
+        }))
+    }
+
+    /// Opens the block of an entry in place of the one in `block`; `false` where it is damaged.
+    fn open(
+        &self,
+        (segment, key): (u32, Option<(u32, u32)>),
+        entry: Entry<'_>,
+        block: &mut Arc<OpenBlock>,
+    ) -> Result<bool, StoreError> {
+        let shared = self.cache.and_then(|cache| {
+            let (first_series, part) = key?;
+            let (stamp, checksum) = entry.stamp_and_checksum()?;
+            Some((cache, BlockId { segment, first_series, part, stamp, checksum }))
+        });
+        if let Some(known) = shared.as_ref().and_then(|(cache, id)| cache.get(id)) {
+            *block = known;
+            return Ok(true);
+        }
+        let value = match entry.open() {
+            Ok(value) => value,
+            Err(StoreError::Damaged { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let mut unpacker = self.unpacker.borrow_mut();
+        let unpacker = match &mut *unpacker {
+            Some(unpacker) => unpacker,
+            none => {
+                none.insert(Unpacker::new().map_err(|error| StoreError::Read(error.to_string()))?)
+            }
+        };
+        if Arc::get_mut(block).is_none() {
+            // Others have the one that was here.
+            *block = Arc::default();
+        }
+        let opened =
+            Arc::get_mut(block).is_some_and(|block| block.open(unpacker, value.payload()).is_ok());
+        if let Some((cache, id)) = shared.filter(|_| opened) {
+            if let Some(left) = self.share_bytes.get().checked_sub(block.memory_bytes()) {
+                self.share_bytes.set(left);
+                cache.put(id, block);
+            }
+        }
+        Ok(opened)
     }
 }
 
@@ -27,7 +94,7 @@ impl<'s> BlockReader<'s> {
 pub(super) struct Lane<'s> {
     pub(super) segment: Segment,
     reader: Rc<BlockReader<'s>>,
-    block: OpenBlock,
+    block: Arc<OpenBlock>,
     /// The key of the open block: first series and part.
     open: Option<(u32, u32)>,
     /// The next chunk of the open block.
@@ -42,7 +109,7 @@ impl<'s> Lane<'s> {
         Lane {
             segment,
             reader,
-            block: OpenBlock::default(),
+            block: Arc::default(),
             open: None,
             at: 0,
             exhausted: false,
@@ -144,15 +211,8 @@ impl<'s> Lane<'s> {
         let mut key = KeyReader::new(&entry.key()[4..]);
         self.open = key.u32().zip(key.u32());
         self.at = 0;
-        let opened = match entry.open() {
-            Ok(value) => {
-                self.block.open(&mut self.reader.unpacker.borrow_mut(), value.payload()).is_ok()
-            }
-            Err(StoreError::Damaged { .. }) => false,
-            Err(error) => return Err(error),
-        };
-        if !opened {
-            self.block.chunks.clear();
+        if !self.reader.open((id, self.open), entry, &mut self.block)? {
+            self.block = Arc::default();
             self.damaged += 1;
             tracing::error!(segment = id, block = ?self.open, "skipped a damaged block; `vedette verify` lists all");
         }

@@ -12,6 +12,7 @@
 mod activity;
 mod batch;
 mod block;
+mod block_cache;
 mod exemplars;
 mod expire;
 mod flush;
@@ -59,6 +60,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use block_cache::BlockCache;
 use exemplars::ExemplarLog;
 use head::Heads;
 use index::Index;
@@ -92,6 +94,8 @@ pub struct Tsdb {
     hasher: SeriesHasher,
     heads: RwLock<Heads>,
     catalog: RwLock<Arc<Catalog>>,
+    /// Blocks that queries unpacked.
+    blocks: BlockCache,
     metadata: RwLock<BTreeMap<String, Metadata>>,
     writer: Mutex<WriterState>,
     exemplars: Mutex<ExemplarLog>,

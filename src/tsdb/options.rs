@@ -27,10 +27,17 @@ pub struct TsdbOptions {
     pub exemplars_max: usize,
     /// Wire forms of label sets that are remembered, 16 bytes each.
     pub series_keys_max: usize,
+    /// Bytes of unpacked blocks that queries share. Only queries fill it.
+    pub unpacked_bytes_max: usize,
 }
 
 impl Default for TsdbOptions {
     fn default() -> Self {
-        TsdbOptions { metadata_max: 20_000, exemplars_max: 100_000, series_keys_max: 8_000_000 }
+        TsdbOptions {
+            metadata_max: 20_000,
+            exemplars_max: 100_000,
+            series_keys_max: 8_000_000,
+            unpacked_bytes_max: 8 << 20,
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::activity;
+use super::block_cache::BlockCache;
 use super::exemplars::ExemplarLog;
 use super::head::{Head, Heads, Span};
 use super::index::Index;
@@ -70,6 +71,7 @@ impl Tsdb {
         report.series = index.len();
         report.replayed_samples = heads.all().map(|head| head.samples()).sum();
         let hasher = SeriesHasher::new().map_err(|e| TsdbError::Codec(e.to_string()))?;
+        let blocks = BlockCache::new(options.unpacked_bytes_max);
         let tsdb = Tsdb {
             store,
             options,
@@ -78,6 +80,7 @@ impl Tsdb {
             hasher,
             heads: RwLock::new(heads),
             catalog: RwLock::new(Arc::new(catalog)),
+            blocks,
             metadata: RwLock::new(metadata),
             exemplars: Mutex::new(exemplars),
             writer: Mutex::new(WriterState { writer, unsettled: false }),

@@ -132,9 +132,10 @@ impl Source for Reader {
         stop: &Arc<Stop>,
     ) -> Result<Box<dyn SeriesCursor + 'a>, SourceError> {
         let (start, end) = (selection.start.millis(), selection.end.millis());
-        let blocks = BlockReader::new(&self.snapshot)?;
+        let blocks = BlockReader::sharing(&self.snapshot, &self.tsdb.blocks)?;
         let raw = |s: &&Segment| s.level.is_raw() && s.overlaps(start, end);
         let segments = self.catalog.segments.iter().filter(raw);
+        let newest_stored = segments.clone().map(|s| s.until_ms).max();
         let lanes = segments.map(|s| Lane::new(s.clone(), Rc::clone(&blocks))).collect();
         let within = |(from, until): (i64, i64)| from <= end && until >= start;
         let heads = self.heads.all().filter(|head| head.bounds().is_some_and(within));
@@ -158,6 +159,8 @@ impl Source for Reader {
             start,
             end,
             lanes,
+            newest_over: newest_stored.unwrap_or(i64::MIN),
+            only_newest: selection.hints.newest,
             rollups: RollupReader::new(&self.catalog, selection, &blocks),
             gatherer: Gatherer::default(),
             scratch: Vec::new(),
@@ -181,6 +184,10 @@ struct Cursor<'a> {
     end: i64,
     lanes: Vec<Lane<'a>>,
     rollups: Option<RollupReader<'a>>,
+    /// The latest time in `lanes`.
+    newest_over: i64,
+    /// Of each series only the newest sample is wanted.
+    only_newest: bool,
     gatherer: Gatherer,
     scratch: Vec<u8>,
     part: Samples,
@@ -192,7 +199,18 @@ impl SeriesCursor for Cursor<'_> {
             // Series without samples give nobody else an occasion to stop.
             self.stop.check().map_err(|_| SourceError::Stopped)?;
             self.gatherer.clear();
-            if self.stored.as_ref().is_none_or(|stored| stored.contains(id)) {
+            let mut newest = None;
+            for head in &self.heads {
+                head.read_series(id, &mut self.scratch, &mut self.part);
+                self.gatherer.add(&self.part, u64::from(head.generation));
+                let until = self.part.times.partition_point(|at| *at <= self.end);
+                newest = newest.max(until.checked_sub(1).map(|last| self.part.times[last]));
+            }
+            // What is in memory is mostly newer than all that is stored.
+            let is_answered = self.only_newest
+                && newest.is_some_and(|at| at >= self.start && at > self.newest_over);
+            let is_stored = || self.stored.as_ref().is_none_or(|stored| stored.contains(id));
+            if !is_answered && is_stored() {
                 if let Some(rollups) = &mut self.rollups {
                     rollups.read(id, self.start, self.end, &mut self.part)?;
                     self.gatherer.add(&self.part, 0);
@@ -200,10 +218,6 @@ impl SeriesCursor for Cursor<'_> {
                 for lane in &mut self.lanes {
                     lane.gather(id, self.start, self.end, &mut self.gatherer)?;
                 }
-            }
-            for head in &self.heads {
-                head.read_series(id, &mut self.scratch, &mut self.part);
-                self.gatherer.add(&self.part, u64::from(head.generation));
             }
             self.gatherer.finish(self.start, self.end, samples);
             if !samples.is_empty() {

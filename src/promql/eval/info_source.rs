@@ -47,7 +47,7 @@ pub(in crate::promql) fn info_series<'r>(
             matchers,
             start: Timestamp::from_millis(start),
             end: Timestamp::from_millis(read.last()),
-            hints: Hints { step_ms, range_ms: 0, function: Some("info") },
+            hints: Hints { step_ms, range_ms: 0, function: Some("info"), newest: false },
         },
     )?;
     let mut samples = Samples::default();

@@ -32,7 +32,7 @@ pub(super) fn selection(
         matchers: selector.matchers.clone(),
         start: Timestamp::from_millis(reference.first().saturating_sub(width_ms).saturating_add(1)),
         end: Timestamp::from_millis(reference.last()),
-        hints: Hints { step_ms, range_ms, function },
+        hints: Hints { step_ms, range_ms, function, newest: false },
     }
 }
 
@@ -62,6 +62,8 @@ pub(super) fn open<'r>(
     let mut wanted = selection(selector, &reference, lookback_ms, 0, function);
     // The times of samples are those of the last ones, smoothed or not.
     let smoothed = selector.smoothed && !times;
+    // All steps look back from one time.
+    wanted.hints.newest = !smoothed && (fixed.is_some() || grid.len == 1);
     if smoothed {
         wanted.end = Timestamp::from_millis(wanted.end.millis().saturating_add(lookback_ms));
     }
