@@ -9,6 +9,7 @@ use super::super::eval::{
     ABSENT, Collected, Grid, Held, Result, Run, SeriesStream, StepSeries, Stream, collect,
     is_absent, is_metadata,
 };
+use super::super::native::Outcome;
 use super::super::print::braced;
 use super::super::signature::{Signature, Steps};
 use super::super::span::Span;
@@ -277,6 +278,19 @@ impl Rules<'_> {
                 out.values.push(ABSENT);
                 continue;
             }
+            let (a, b) = if swapped { (*o, *m) } else { (*m, *o) };
+            let mut outcome = None;
+            if any_histogram || is_trimming(self.op) {
+                let (left, right) = if swapped { (one, many) } else { (many, one) };
+                let (left, right) = (element(left, step, a), element(right, step, b));
+                let note = |annotation| self.run.note(annotation, self.span);
+                outcome = with_histograms(self.op, left, right, note).map(|found| (found, left));
+            }
+            // Where the operator has no meaning nothing was matched either.
+            if let Some((Outcome::Nothing, _)) = outcome {
+                out.values.push(ABSENT);
+                continue;
+            }
             let again = steps.add(step);
             let again = by_labels.as_mut().map_or(again, |of_labels| of_labels.add(step));
             if again {
@@ -290,15 +304,9 @@ impl Rules<'_> {
                     .to_owned(),
                 ));
             }
-            let (a, b) = if swapped { (*o, *m) } else { (*m, *o) };
-            if any_histogram || is_trimming(self.op) {
-                let (left, right) = if swapped { (one, many) } else { (many, one) };
-                let (left, right) = (element(left, step, a), element(right, step, b));
-                let note = |annotation| self.run.note(annotation, self.span);
-                if let Some(found) = with_histograms(self.op, left, right, note) {
-                    push(out, found, left, self.returns_bool);
-                    continue;
-                }
+            if let Some((found, left)) = outcome {
+                push(out, found, left, self.returns_bool);
+                continue;
             }
             out.values.push(if !is_filter {
                 arithmetic::apply(self.op, a, b)
