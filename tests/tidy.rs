@@ -72,6 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["api/listen"]),
     ("reqwest", &["collect/", "probes/", "senders/", "engine/forward", "cli/"]),
     ("toml", &["config/"]),
+    ("saphyr_parser", &["rules/yaml"]),
     ("procfs", &["collect/", "telemetry/"]),
     ("clap", &["cli/"]),
     ("indicatif", &["cli/"]),

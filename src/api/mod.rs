@@ -19,6 +19,7 @@ mod params;
 mod query;
 mod request;
 mod router;
+mod rules;
 mod series;
 mod state;
 mod status;

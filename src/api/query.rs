@@ -27,7 +27,7 @@ impl From<QueryError> for ApiError {
         let kind = match &error {
             // The query was understood and refused before its evaluation.
             QueryError::BadData(reason) => return ApiError::parameter("query", reason),
-            QueryError::Execution(_) | QueryError::TooManySamples => ErrorKind::Execution,
+            QueryError::Execution(_) | QueryError::TooManySamples(_) => ErrorKind::Execution,
             QueryError::Timeout => ErrorKind::Timeout,
             QueryError::Cancelled => ErrorKind::Canceled,
             QueryError::Storage(reason) => return ApiError::internal(reason),
@@ -208,7 +208,9 @@ async fn run_bounded(
     let mut working = tokio::task::spawn_blocking(move || {
         let _place = place;
         let reader = tsdb.reader().map_err(ApiError::internal);
-        let answer = reader.and_then(|reader| Ok(evaluate(&reader, &options)?));
+        let answer = reader.and_then(|reader| {
+            evaluate(&reader, &options).map_err(|error| error.located(&text).into())
+        });
         let took = began.elapsed();
         telemetry.queries_running.add(-1);
         telemetry.query_duration.observe(took - queued);

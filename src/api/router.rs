@@ -15,8 +15,8 @@ use tower_http::compression::predicate::SizeAbove;
 
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, exemplars, federate, guard, ingest, otlp, query, series, status,
-    syntax, targets,
+    ApiError, ErrorKind, admin, exemplars, federate, guard, ingest, otlp, query, rules, series,
+    status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -44,7 +44,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/labels", get(series::label_names).post(series::label_names))
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
-        .route("/api/v1/rules", get(status::rules))
+        .route("/api/v1/rules", get(rules::rules))
         .route("/api/v1/alerts", get(status::alerts))
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/api/v1/targets", get(targets::targets))

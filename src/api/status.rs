@@ -171,12 +171,7 @@ pub(super) async fn tsdb(State(app): State<Arc<App>>) -> Answered {
     })))
 }
 
-/// `/api/v1/rules`: there are none yet, and Grafana asks.
-pub(super) async fn rules() -> Response<Body> {
-    success(&json!({"groups": []}))
-}
-
-/// `/api/v1/alerts`: as `rules`.
+/// `/api/v1/alerts`: alerts are not decided about yet, and Grafana asks.
 pub(super) async fn alerts() -> Response<Body> {
     success(&json!({"alerts": []}))
 }

@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 use crate::clock::ManualClock;
 use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
+use crate::engine::ruler::Ruler;
 use crate::engine::{Pipeline, Policy};
 use crate::model::{Labels, Timestamp};
 use crate::promql::{Answer, Options, QueryError, Source};
@@ -70,7 +71,11 @@ pub(super) fn serve(settings: Settings) -> Served {
     .expect("started");
     let (sink, _) = mpsc::channel(1);
     let targets = Targets::new(sink, Arc::clone(&app.clock), Arc::clone(&app.telemetry));
-    app.ready(Engine { tsdb, pipeline, targets: Arc::new(targets) }).expect("ready");
+    let (_, changed) = tokio::sync::watch::channel(app.settings.load_full());
+    let clock = Arc::clone(&app.clock);
+    let ruler = Arc::new(Ruler::new(pipeline.clone(), clock, changed, app.query_places()));
+    let engine = Engine { tsdb, pipeline, targets: Arc::new(targets), ruler };
+    app.ready(engine).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }
 

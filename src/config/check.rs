@@ -61,6 +61,8 @@ fn check_periods(settings: &Settings) -> Result<(), Invalid> {
     at_least("server.body_timeout", settings.server.body_timeout, second)?;
     at_least("query.timeout", settings.query.timeout, Period::from_millis(1))?;
     at_least("query.lookback_delta", settings.query.lookback_delta, Period::from_millis(1))?;
+    let interval = settings.rules.evaluation_interval;
+    at_least("rules.evaluation_interval", interval, second)?;
     at_least("retention.raw", settings.retention.raw, Period::from_secs(3600))?;
     if settings.server.shutdown_timeout > Period::from_secs(8) {
         return Err(invalid(

@@ -15,6 +15,7 @@ mod otlp;
 mod overlay;
 mod place;
 mod query;
+mod rules;
 mod scrape;
 mod server;
 mod storage;
@@ -28,6 +29,7 @@ pub use limits::Limits;
 pub use load::{ConfigError, Flags, Inputs};
 pub use otlp::{Otlp, TranslationStrategy};
 pub use query::Query;
+pub use rules::Rules;
 pub use scrape::{
     Authorization, BasicAuth, FileSdConfig, RelabelAction, RelabelConfig, ScrapeConfig,
     StaticConfig, TlsClient,
@@ -54,6 +56,8 @@ pub struct Settings {
     pub collect: Collect,
     /// Targets that are asked for their metrics.
     pub scrape: Vec<ScrapeConfig>,
+    /// What is recorded from other series.
+    pub rules: Rules,
     /// How OTLP metrics become series.
     pub otlp: Otlp,
     /// Bounds on PromQL.

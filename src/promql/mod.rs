@@ -28,7 +28,7 @@ mod typecheck;
 mod unquote;
 
 pub use annotations::Annotations;
-pub use answer::{Answer, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
+pub use answer::{Answer, Blame, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
 pub use ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, DurationExpr, Expr, Matching,
     MatrixSelector, NumberLiteral, Paren, StringLiteral, Subquery, Unary, ValueType,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::answer::Stop;
 use crate::model::{HISTOGRAM_NAN, Histogram, Labels, Matcher, Timestamp};
 
 /// What one selector asks of a store.
@@ -131,4 +132,15 @@ pub trait Source: Sync {
         &'a self,
         selection: &Selection,
     ) -> Result<Box<dyn SeriesCursor + 'a>, SourceError>;
+
+    /// The same, ending with [`SourceError::Stopped`] once the evaluation is to stop. A store
+    /// that may pass over many series before it finds one with samples looks in between.
+    fn select_until<'a>(
+        &'a self,
+        selection: &Selection,
+        stop: &Arc<Stop>,
+    ) -> Result<Box<dyn SeriesCursor + 'a>, SourceError> {
+        let _ = stop;
+        self.select(selection)
+    }
 }

@@ -34,11 +34,13 @@ pub enum Way {
     Host,
     /// These metrics.
     Own,
+    /// A recording rule.
+    Rules,
 }
 
 impl Way {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Way; 8] = [
+    pub const ALL: [Way; 9] = [
         Way::RemoteWrite1,
         Way::RemoteWrite2,
         Way::Json,
@@ -47,6 +49,7 @@ impl Way {
         Way::Scrape,
         Way::Host,
         Way::Own,
+        Way::Rules,
     ];
 
     /// The value of the label `way`.
@@ -60,6 +63,7 @@ impl Way {
             Way::Scrape => "scrape",
             Way::Host => "host",
             Way::Own => "own",
+            Way::Rules => "rules",
         }
     }
 }
@@ -113,6 +117,18 @@ pub struct Telemetry {
     pub http_requests: LabeledCounter<2>,
     /// Loads of the configuration, by `outcome` (`success`, `failure`).
     pub config_reloads: LabeledCounter<1>,
+    /// Rule groups that are evaluated.
+    pub rule_groups: Gauge,
+    /// Evaluations of groups that were due, by `rule_group` (`file;name`).
+    pub rule_iterations: LabeledCounter<1>,
+    /// Those of them that were left out because the one before took too long.
+    pub rule_iterations_missed: LabeledCounter<1>,
+    /// Evaluations of single rules, by `rule_group`.
+    pub rule_evaluations: LabeledCounter<1>,
+    /// Those of them that failed.
+    pub rule_evaluation_failures: LabeledCounter<1>,
+    /// How long evaluations of groups took.
+    pub rule_group_duration: DurationHistogram,
 }
 
 impl Default for Telemetry {
@@ -145,6 +161,12 @@ impl Telemetry {
             scrapes: LabeledCounter::new(["outcome"]),
             http_requests: LabeledCounter::new(["handler", "code"]),
             config_reloads: LabeledCounter::new(["outcome"]),
+            rule_groups: Gauge::default(),
+            rule_iterations: LabeledCounter::new(["rule_group"]),
+            rule_iterations_missed: LabeledCounter::new(["rule_group"]),
+            rule_evaluations: LabeledCounter::new(["rule_group"]),
+            rule_evaluation_failures: LabeledCounter::new(["rule_group"]),
+            rule_group_duration: DurationHistogram::new(QUERY_BOUNDS_S),
         }
     }
 
@@ -174,6 +196,26 @@ impl Telemetry {
             ),
             ("vedette_scrapes_total", &self.scrapes, "Scrapes, by outcome."),
             ("vedette_config_reloads_total", &self.config_reloads, "Reloads, by outcome."),
+            (
+                "vedette_rule_group_iterations_total",
+                &self.rule_iterations,
+                "Evaluations of rule groups that were due, missed ones included.",
+            ),
+            (
+                "vedette_rule_group_iterations_missed_total",
+                &self.rule_iterations_missed,
+                "Evaluations of rule groups left out because the one before took too long.",
+            ),
+            (
+                "vedette_rule_evaluations_total",
+                &self.rule_evaluations,
+                "Evaluations of rules, by group.",
+            ),
+            (
+                "vedette_rule_evaluation_failures_total",
+                &self.rule_evaluation_failures,
+                "Evaluations of rules that failed, by group.",
+            ),
         ];
         for (name, family, help) in labeled {
             sink.family(name, C, help);
@@ -217,6 +259,7 @@ impl Telemetry {
                 "Free space on the file system of the database.",
             ),
             ("vedette_queries_running", &self.queries_running, "Queries under way."),
+            ("vedette_rule_groups", &self.rule_groups, "Rule groups that are evaluated."),
         ];
         for (name, gauge, help) in gauges {
             sink.family(name, G, help);
@@ -229,6 +272,11 @@ impl Telemetry {
                 "How long commits took, the sync included.",
             ),
             ("vedette_query_duration_seconds", &self.query_duration, "How long queries took."),
+            (
+                "vedette_rule_group_duration_seconds",
+                &self.rule_group_duration,
+                "How long evaluations of rule groups took.",
+            ),
         ];
         for (name, histogram, help) in histograms {
             sink.family(name, MetricType::Histogram, help);

@@ -9,7 +9,6 @@ use super::super::eval::{
     ABSENT, Collected, Grid, Held, Result, Run, SeriesStream, StepSeries, Stream, collect,
     is_absent, is_metadata,
 };
-use super::super::native::Outcome;
 use super::super::print::braced;
 use super::super::signature::{Signature, Steps};
 use super::super::span::Span;
@@ -286,9 +285,14 @@ impl Rules<'_> {
                 let note = |annotation| self.run.note(annotation, self.span);
                 outcome = with_histograms(self.op, left, right, note).map(|found| (found, left));
             }
-            // Where the operator has no meaning nothing was matched either.
-            if let Some((Outcome::Nothing, _)) = outcome {
-                out.values.push(ABSENT);
+            match outcome {
+                Some((found, left)) => push(out, found, left, self.returns_bool),
+                None if !is_filter => out.values.push(arithmetic::apply(self.op, a, b)),
+                None if arithmetic::compares(self.op, a, b) => out.values.push(a),
+                None => out.values.push(ABSENT),
+            }
+            // A pair that a comparison lets not through does not count as a match.
+            if out.values.last().is_none_or(|value| is_absent(*value)) {
                 continue;
             }
             let again = steps.add(step);
@@ -304,17 +308,6 @@ impl Rules<'_> {
                     .to_owned(),
                 ));
             }
-            if let Some((found, left)) = outcome {
-                push(out, found, left, self.returns_bool);
-                continue;
-            }
-            out.values.push(if !is_filter {
-                arithmetic::apply(self.op, a, b)
-            } else if arithmetic::compares(self.op, a, b) {
-                a
-            } else {
-                ABSENT
-            });
         }
         Ok(())
     }
@@ -332,8 +325,8 @@ impl SeriesStream for Join<'_> {
                 // Its buffer goes back to the stream below.
                 *out = current.series;
             }
-            let nothing_to_match = self.entries.is_empty() && self.fill_one.is_none();
-            if nothing_to_match || self.left_over.is_some() || !self.many.next(out)? {
+            // Read to its end even where nothing can match: its errors and warnings count.
+            if self.left_over.is_some() || !self.many.next(out)? {
                 self.left_over.get_or_insert_default();
                 return self.fill_left_over(out);
             }
