@@ -80,11 +80,11 @@ impl<'s> BlockReader<'s> {
         }
         let opened =
             Arc::get_mut(block).is_some_and(|block| block.open(unpacker, value.payload()).is_ok());
-        if let Some((cache, id)) = shared.filter(|_| opened) {
-            if let Some(left) = self.share_bytes.get().checked_sub(block.memory_bytes()) {
-                self.share_bytes.set(left);
-                cache.put(id, block);
-            }
+        if let Some((cache, id)) = shared.filter(|_| opened)
+            && let Some(left) = self.share_bytes.get().checked_sub(block.memory_bytes())
+        {
+            self.share_bytes.set(left);
+            cache.put(id, block);
         }
         Ok(opened)
     }
