@@ -11,8 +11,9 @@ pub mod config;
 pub mod promql;
 pub mod store;
 pub mod telemetry;
-// Floor 3: wire formats and the time-series engine.
+// Floor 3: wire formats, rules and the time-series engine.
 pub mod decode;
+pub mod rules;
 pub mod tsdb;
 // Floor 4: what measures, and the one way in.
 pub mod collect;

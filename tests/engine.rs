@@ -2,10 +2,14 @@
 
 mod support;
 
-use support::disk::{Fault, SimDisk};
-use support::engine::{Expected, everything, labels, open, read, read_all, series, write};
-use vedette::model::{STALE_NAN, Timestamp};
-use vedette::promql::Selection;
+use std::sync::Arc;
+
+use support::disk::{Fault, Random, SimDisk};
+use support::engine::{
+    Expected, everything, histogram, labels, marked, open, read, read_all, series, write,
+};
+use vedette::model::{BucketSpan, Buckets, HISTOGRAM_NAN, Histogram, STALE_NAN, Timestamp};
+use vedette::promql::{Selection, Source as _};
 use vedette::tsdb::{Level, Retention};
 
 const HOUR: i64 = 3_600_000;
@@ -235,6 +239,214 @@ fn a_day_past_its_retention_becomes_rollups_and_later_goes_with_its_series() {
     // Its id is not given out again, and the same labels may come back.
     write(&tsdb, &[(series(1), START + 62 * DAY, 5f64.to_bits())]).expect("writes");
     assert_eq!(read_all(&tsdb)[&series(1)].len(), 1);
+}
+
+#[test]
+fn histograms_are_there_in_every_stage_of_their_life() {
+    let disk = SimDisk::new();
+    let mut tsdb = open(&disk).expect("opens");
+    // Series of histograms, of numbers, and one that changes between them.
+    let samples: Vec<_> = (0..900u64)
+        .flat_map(|i| {
+            let at = START + i as i64 * 15_000;
+            let changing = if i % 100 < 50 { marked(i) } else { (i as f64).to_bits() };
+            [
+                (series(0), at, marked(i)),
+                (series(1), at, (i as f64).to_bits()),
+                (series(2), at, changing),
+                (series(3), at, marked(i * 31)),
+            ]
+        })
+        .collect();
+    let all = expected(&samples);
+    for (place, chunk) in samples.chunks(500).enumerate() {
+        write(&tsdb, chunk).expect("writes");
+        if place == 3 {
+            drop(tsdb);
+            tsdb = open(&disk).expect("replays");
+        }
+    }
+    assert!(read_all(&tsdb) == all, "from the head");
+    tsdb.flush(&|_| {}).expect("flushes");
+    assert!(read_all(&tsdb) == all, "from a flushed segment");
+    let tomorrow = Timestamp::from_millis(START + DAY + 2 * HOUR);
+    while tsdb.merge(tomorrow, &|_| {}).expect("merges") {}
+    assert_eq!(tsdb.segments().iter().map(|s| s.level).collect::<Vec<_>>(), [Level::Day]);
+    assert!(read_all(&tsdb) == all, "from a day");
+    drop(tsdb);
+    let tsdb = open(&disk).expect("opens again");
+    assert!(read_all(&tsdb) == all, "after a restart");
+    let (from, until) = (START + 100 * 15_000, START + 120 * 15_000);
+    let (start, end) = (Timestamp::from_millis(from), Timestamp::from_millis(until));
+    let part = read(&tsdb, &Selection { start, end, ..everything() }).expect("reads");
+    for (labels, samples) in &part {
+        let expected: Vec<_> = all[labels].range(from..=until).collect();
+        assert_eq!(samples.iter().collect::<Vec<_>>(), expected, "{labels}");
+    }
+}
+
+#[test]
+fn of_a_number_and_a_histogram_at_one_time_the_last_wins() {
+    let disk = SimDisk::new();
+    let tsdb = open(&disk).expect("opens");
+    let number = 1.5f64.to_bits();
+    let rounds = [
+        vec![(series(0), START, marked(1)), (series(1), START, number)],
+        vec![(series(0), START, number), (series(1), START, marked(2))],
+        vec![(series(0), START, marked(3)), (series(1), START, number)],
+    ];
+    let mut all = Expected::new();
+    for (place, round) in rounds.iter().enumerate() {
+        write(&tsdb, round).expect("writes");
+        all.extend(expected(round));
+        assert_eq!(read_all(&tsdb), all, "round {place}");
+        if place == 1 {
+            tsdb.flush(&|_| {}).expect("flushes");
+            assert_eq!(read_all(&tsdb), all, "after a flush");
+        }
+    }
+    // Late ones, between others.
+    let late = [(series(0), START - 5000, marked(9)), (series(0), START - 6000, number)];
+    write(&tsdb, &late).expect("writes");
+    all.entry(series(0)).or_default().extend(late.map(|(_, at, bits)| (at, bits)));
+    tsdb.flush(&|_| {}).expect("flushes");
+    let now = Timestamp::from_millis(START + 9 * HOUR);
+    while tsdb.merge(now, &|_| {}).expect("merges") {}
+    assert_eq!(read_all(&tsdb), all);
+}
+
+#[test]
+fn a_number_with_the_bits_of_the_mark_is_stored_as_a_plain_nan() {
+    let disk = SimDisk::new();
+    let tsdb = open(&disk).expect("opens");
+    write(&tsdb, &[(series(0), START, HISTOGRAM_NAN), (series(0), START + 1, marked(4))])
+        .expect("writes");
+    let plain =
+        expected(&[(series(0), START, f64::NAN.to_bits()), (series(0), START + 1, marked(4))]);
+    assert_eq!(read_all(&tsdb), plain);
+    drop(tsdb);
+    assert_eq!(read_all(&open(&disk).expect("opens again")), plain);
+}
+
+#[test]
+fn histograms_larger_than_a_part_of_the_journal_are_kept() {
+    let disk = SimDisk::new();
+    let tsdb = open(&disk).expect("opens");
+    let wide = |seed: u64| {
+        let counts: Vec<f64> = (0..16_384u64).map(|i| ((i * seed) % 1009) as f64 + 0.1).collect();
+        let length = counts.len() as u32;
+        let positive = Buckets { spans: vec![BucketSpan { offset: 0, length }], counts };
+        Arc::new(Histogram { positive, ..histogram(0) })
+    };
+    let mut builder = tsdb.batch();
+    for seed in 0..5 {
+        let id = builder.series(&series(1), None);
+        builder.push_histogram(id, Timestamp::from_millis(START + seed as i64), wide(seed));
+        builder.push_labels(&series(2), Timestamp::from_millis(START + seed as i64), 1.0);
+    }
+    let batch = builder.finish();
+    tsdb.write(&[batch]).expect("writes");
+    let check = |tsdb: &Arc<vedette::tsdb::Tsdb>, stage: &str| {
+        let reader = tsdb.reader().expect("opens a view");
+        let mut cursor = reader.select(&everything()).expect("selects");
+        let mut samples = vedette::promql::Samples::default();
+        cursor.next(&mut samples).expect("reads").expect("a series");
+        assert_eq!(samples.len(), 5, "{stage}");
+        for seed in 0..5 {
+            assert_eq!(samples.histogram(seed), Some(&wide(seed as u64)), "{stage}");
+        }
+    };
+    check(&tsdb, "from the head");
+    drop(tsdb);
+    let tsdb = open(&disk).expect("opens again");
+    check(&tsdb, "from the journal");
+    tsdb.flush(&|_| {}).expect("flushes");
+    check(&tsdb, "from a segment");
+}
+
+#[test]
+fn of_histograms_past_their_retention_the_last_of_each_five_minutes_stays() {
+    let disk = SimDisk::new();
+    let tsdb = open(&disk).expect("opens");
+    // Numbers whose histograms say nothing of resets (0 to 6 do).
+    let day: Vec<_> = (0..5760u64)
+        .map(|i| (series(1), START + i as i64 * 15_000, marked(i / 7 * 21 + i % 7)))
+        .collect();
+    write(&tsdb, &day).expect("writes");
+    write(&tsdb, &[(series(2), START + 30 * DAY, 1f64.to_bits())]).expect("writes");
+    tsdb.flush(&|_| {}).expect("flushes");
+    let retention = Retention { raw_ms: 15 * DAY, rollup_ms: 60 * DAY, bytes_max: None };
+    let now = Timestamp::from_millis(START + 31 * DAY);
+    while tsdb.merge(now, &|_| {}).expect("merges") {}
+    tsdb.expire(now, &retention).expect("expires");
+    let last = expected(&day)[&series(1)]
+        .iter()
+        .filter(|(at, _)| (*at - START) / 15_000 % 20 == 19)
+        .map(|(at, bits)| (*at, *bits))
+        .collect();
+    for function in [None, Some("rate"), Some("sum_over_time"), Some("avg_over_time")] {
+        let mut selection = everything();
+        selection.hints.function = function;
+        selection.hints.range_ms = HOUR;
+        let found = read(&tsdb, &selection).expect("reads");
+        assert_eq!(found[&series(1)], last, "{function:?}");
+    }
+    drop(tsdb);
+    assert_eq!(read_all(&open(&disk).expect("opens again"))[&series(1)], last);
+}
+
+/// Requests whose durations fall into 30 buckets, most into the middle ones, seen every 15 s for
+/// a day: once as native histograms, once as what classic histograms make of them.
+#[test]
+fn a_native_histogram_takes_less_room_than_classic_buckets() {
+    const BUCKETS: u64 = 30;
+    const STEPS: u64 = 5760;
+    let mut random = Random(7);
+    let mut sizes = [0, 0];
+    for (kind, size) in sizes.iter_mut().enumerate() {
+        let disk = SimDisk::new();
+        let tsdb = open(&disk).expect("opens");
+        for name in 0..4u64 {
+            let mut builder = tsdb.batch();
+            let (mut counts, mut sum) = ([0.0; BUCKETS as usize], 0.0);
+            for step in 0..STEPS {
+                for _ in 0..random.below(60) {
+                    // The sum of five dice: most often in the middle.
+                    let bucket: u64 = (0..5).map(|_| random.below(BUCKETS / 5 + 1)).sum();
+                    let bucket = bucket.min(BUCKETS - 1);
+                    counts[bucket as usize] += 1.0;
+                    sum += 0.001 * 2f64.powf(bucket as f64 / 8.0) * (1.0 + 1e-4 * step as f64);
+                }
+                let at = Timestamp::from_millis(START + step as i64 * 15_000);
+                let total: f64 = counts.iter().sum();
+                if kind == 0 {
+                    let spans = vec![BucketSpan { offset: -80, length: BUCKETS as u32 }];
+                    let positive = Buckets { spans, counts: counts.to_vec() };
+                    let native =
+                        Histogram { schema: 3, count: total, sum, positive, ..histogram(0) };
+                    let id = builder.series(&series(name), None);
+                    builder.push_histogram(id, at, Arc::new(native));
+                } else {
+                    let mut below = 0.0;
+                    for (bucket, count) in counts.iter().chain([&0.0]).enumerate() {
+                        below += count;
+                        let id = series(name * 100 + bucket as u64);
+                        builder.push_labels(&id, at, below);
+                    }
+                    builder.push_labels(&series(name * 100 + 98), at, total);
+                    builder.push_labels(&series(name * 100 + 99), at, sum);
+                }
+            }
+            tsdb.write(&[builder.finish()]).expect("writes");
+        }
+        tsdb.flush(&|_| {}).expect("flushes");
+        let now = Timestamp::from_millis(START + 2 * DAY);
+        while tsdb.merge(now, &|_| {}).expect("merges") {}
+        *size = tsdb.segments().iter().map(|segment| segment.bytes).sum::<u64>();
+        println!("{kind}: {:.2} bytes a histogram", *size as f64 / (4 * STEPS) as f64);
+    }
+    let [native, classic] = sizes;
+    assert!(native * 10 < classic * 9, "{native} and {classic} bytes");
 }
 
 #[test]

@@ -200,6 +200,13 @@ fn vector() -> BoxedStrategy<String> {
                 .prop_map(|(a, o, b)| format!("({a}) {o} ({b})"))
                 .boxed(),
             (inner.clone(), number()).prop_map(|(a, n)| format!("({a}) * {n}")).boxed(),
+            (inner.clone(), number()).prop_map(|(v, n)| format!("limit_ratio({n}, {v})")).boxed(),
+            inner.clone().prop_map(|v| format!("info({v}, {{x=~\".*\"}})")).boxed(),
+            inner
+                .clone()
+                .prop_map(|v| format!("histogram_quantiles({v}, \"q\", 0.5, 0.9)"))
+                .boxed(),
+            (selector(), times()).prop_map(|(s, t)| format!("{s} smoothed{t}")).boxed(),
             inner.prop_map(|a| format!("-({a})")).boxed(),
         ]
     })

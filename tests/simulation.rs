@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use support::disk::{Fault, Random, SimDisk};
-use support::engine::{Expected, everything, open, read, read_all, series, write};
+use support::engine::{Expected, everything, marked, open, read, read_all, series, write};
 use vedette::model::{Labels, Timestamp};
 use vedette::tsdb::Tsdb;
 
@@ -56,7 +56,14 @@ impl World {
                 // Unique in its last three digits' thousand, whatever it is moved back by.
                 let at = self.now - back - self.now % 1000 + self.counter % 1000;
                 let at = at - (self.counter / 1000) * 7_000_000_000;
-                (series(self.random.below(12)), at, (self.counter as f64 / 4.0).to_bits())
+                let number = self.random.below(12);
+                // Series of numbers, of histograms, and of both.
+                let is_histogram = number == 0 || (number < 3 && self.counter % 8 == 0);
+                let value = match is_histogram {
+                    true => marked(self.counter as u64),
+                    false => (self.counter as f64 / 4.0).to_bits(),
+                };
+                (series(number), at, value)
             })
             .collect()
     }

@@ -72,6 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["api/listen"]),
     ("reqwest", &["collect/", "probes/", "senders/", "engine/forward", "cli/"]),
     ("toml", &["config/"]),
+    ("saphyr_parser", &["rules/yaml"]),
     ("procfs", &["collect/", "telemetry/"]),
     ("clap", &["cli/"]),
     ("indicatif", &["cli/"]),
@@ -114,19 +115,24 @@ impl Source {
     }
 }
 
-fn read_tree(below: &Path, prefix: &str, files: &mut Vec<Source>) {
+fn read_tree(below: &Path, prefix: &str, test_only: bool, files: &mut Vec<Source>) {
     let Ok(entries) = fs::read_dir(below) else { return };
     let mut entries: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
     entries.sort();
+    // What declares the modules of a folder: its `mod.rs`, or the file beside it.
+    let parents = [below.join("mod.rs"), below.with_extension("rs")];
+    let parent = parents.iter().find_map(|path| fs::read_to_string(path).ok()).unwrap_or_default();
     for path in entries {
-        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8").to_owned();
+        let name = path.file_name().and_then(|n| n.to_str()).expect("UTF-8").to_owned();
+        let module = name.trim_end_matches(".rs");
+        let test_only = test_only
+            || ["", "pub(crate) "]
+                .iter()
+                .any(|vis| parent.contains(&format!("#[cfg(test)]\n{vis}mod {module};")));
         if path.is_dir() {
-            read_tree(&path, &format!("{prefix}{name}/"), files);
+            read_tree(&path, &format!("{prefix}{name}/"), test_only, files);
         } else if name.ends_with(".rs") {
-            let text = fs::read_to_string(&path).expect("readable");
-            let module = format!("#[cfg(test)]\nmod {};", name.trim_end_matches(".rs"));
-            let parent = fs::read_to_string(below.join("mod.rs")).unwrap_or_default();
-            let test_only = parent.contains(&module);
+            let text = fs::read_to_string(&path).expect("UTF-8");
             files.push(Source { path: format!("{prefix}{name}"), text, test_only });
         }
     }
@@ -414,7 +420,7 @@ fn check_text(files: &[Source]) -> Vec<String> {
 
 fn of_repository(folder: &str) -> Vec<Source> {
     let mut files = Vec::new();
-    read_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), "", &mut files);
+    read_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), "", false, &mut files);
     files
 }
 

@@ -10,6 +10,8 @@ fuzz_target!(|body: &[u8]| {
         if let v1::Entry::Series(series) = entry {
             series.label_key(&mut scratch).labels().for_each(drop);
             series.samples().for_each(drop);
+            series.histograms(4096).for_each(drop);
+            series.exemplars().for_each(drop);
         }
     }
     if let Ok(request) = v2::Request::read(body) {
@@ -19,6 +21,8 @@ fuzz_target!(|body: &[u8]| {
                 key.labels().for_each(drop);
             }
             series.samples().for_each(drop);
+            series.histograms(4096).for_each(drop);
+            series.exemplars().for_each(drop);
         }
     }
 });

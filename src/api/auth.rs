@@ -42,13 +42,15 @@ fn may(role: Role, permission: Permission) -> bool {
 /// Which permission a path asks for. The first line whose beginning fits decides; a path that
 /// ends in `/` here stands for everything below it. What is not listed needs an administrator,
 /// so that a forgotten route is closed and not open.
-const PERMISSIONS: [(&str, Permission); 23] = [
+const PERMISSIONS: [(&str, Permission); 26] = [
     ("/-/healthy", Permission::Open),
     ("/-/ready", Permission::Open),
     ("/-/reload", Permission::Operate),
     ("/api/v1/write", Permission::Send),
     ("/api/v1/samples", Permission::Send),
     ("/api/v1/import/", Permission::Send),
+    ("/api/v1/otlp/", Permission::Send),
+    ("/v1/metrics", Permission::Send),
     ("/api/v1/query", Permission::Read),
     ("/api/v1/query_range", Permission::Read),
     ("/api/v1/format_query", Permission::Read),
@@ -66,6 +68,7 @@ const PERMISSIONS: [(&str, Permission); 23] = [
     ("/api/v1/status/", Permission::Read),
     ("/api/v1/admin/", Permission::Administer),
     ("/metrics", Permission::Read),
+    ("/federate", Permission::Read),
 ];
 
 /// The permission that a path asks for.

@@ -18,7 +18,7 @@ use crate::decode::inflate::inflate_into;
 use crate::decode::json::read_samples;
 use crate::decode::{Encoding, InflateError};
 use crate::engine::{Intake, Pipeline, WriteError, Written};
-use crate::model::{Metadata, Row, Timestamp};
+use crate::model::{Exemplar, Labels, Metadata, Row, Timestamp};
 use crate::telemetry::Way;
 
 use super::error::no_content;
@@ -168,21 +168,21 @@ pub(super) async fn remote_write(State(app): State<Arc<App>>, request: Request) 
     Ok(response)
 }
 
-/// What remote write 2.0 asks a receiver to say. Native histograms and exemplars are not stored,
-/// and this is where their sender learns it.
+/// What remote write 2.0 asks a receiver to say.
 fn say_written(response: &mut Response<Body>, written: &Written) {
     const HEADERS: [&str; 3] = [
         "x-prometheus-remote-write-samples-written",
         "x-prometheus-remote-write-histograms-written",
         "x-prometheus-remote-write-exemplars-written",
     ];
-    for (name, count) in HEADERS.into_iter().zip([written.samples, 0, 0]) {
+    let floats = written.samples - written.histograms;
+    for (name, count) in HEADERS.into_iter().zip([floats, written.histograms, written.exemplars]) {
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from(count));
     }
 }
 
 /// Inflates a body by its `Content-Encoding`.
-fn inflate(app: &App, headers: &HeaderMap, body: Bytes) -> Result<Bytes, ApiError> {
+pub(super) fn inflate(app: &App, headers: &HeaderMap, body: Bytes) -> Result<Bytes, ApiError> {
     let name = header_text(headers, &header::CONTENT_ENCODING);
     let encoding = Encoding::from_header(name).ok_or_else(|| {
         ApiError::new(
@@ -200,7 +200,7 @@ fn inflate(app: &App, headers: &HeaderMap, body: Bytes) -> Result<Bytes, ApiErro
 }
 
 /// The times that samples may have now.
-fn bounds(app: &App, pipeline: &Pipeline) -> (Timestamp, TimeBounds) {
+pub(super) fn bounds(app: &App, pipeline: &Pipeline) -> (Timestamp, TimeBounds) {
     let policy = pipeline.policy();
     let now = app.clock.now();
     let oldest = now.plus_millis(policy.retention.raw_ms.saturating_neg());
@@ -237,7 +237,8 @@ pub(super) async fn import(State(app): State<Arc<App>>, request: Request) -> Ans
     let read = read_exposition(&body, format, now, pipeline, &bounds)
         .map_err(|error| ApiError::bad_data(format!("nothing was imported: {error}")))?;
     let families = read.families.iter().map(|(name, metadata)| (name.as_str(), metadata));
-    let intake = pipeline.read_rows(&read.rows, families, read.refusals);
+    let intake =
+        pipeline.read_rows_and_exemplars(&read.rows, &read.exemplars, families, read.refusals);
     answer(pipeline, Way::Import, intake).await
 }
 
@@ -253,6 +254,7 @@ async fn answer(pipeline: &Pipeline, way: Way, intake: Intake) -> Answered {
 #[derive(Default)]
 struct Exposition {
     rows: Vec<Row>,
+    exemplars: Vec<(Labels, Exemplar)>,
     families: BTreeMap<String, Metadata>,
     refusals: Refusals,
 }
@@ -286,7 +288,11 @@ fn read_exposition(
                 let at = line.at_ms.map_or(now, Timestamp::from_millis);
                 let admitted = bounds.admit(at).and_then(|()| admit_labels(&pairs, &policy.limits));
                 match admitted {
-                    Ok(labels) => read.rows.push(Row { labels, at, value: line.value.into() }),
+                    Ok(labels) => {
+                        let exemplar = line.exemplar.and_then(|exemplar| exemplar.to_exemplar(at));
+                        read.exemplars.extend(exemplar.map(|one| (labels.clone(), one)));
+                        read.rows.push(Row { labels, at, value: line.value.into() });
+                    }
                     Err(reason) => read.refusals.add(1, || line.series.to_owned(), reason),
                 }
             }

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use serde::Serialize;
 
-use crate::model::Labels;
+use crate::model::{Histogram, Labels};
 
 /// Appends a sample's value without quotes: `%f` with the fewest digits that read back exactly,
 /// exponents below 1e-6 and from 1e21 on (`util/jsonutil/marshal.go`).
@@ -98,6 +98,36 @@ pub(super) fn push_point(out: &mut Vec<u8>, at_ms: i64, value: f64) {
     out.extend_from_slice(b",\"");
     push_float(out, value);
     out.extend_from_slice(b"\"]");
+}
+
+/// Appends `[1435781430.781,{"count":"6","sum":"3.5","buckets":[[0,"1","2","6"]]}]`: of the
+/// buckets those that hold anything, each with the rule of its bounds in front
+/// (`MarshalHistogram` in `util/jsonutil/marshal.go`).
+pub(super) fn push_histogram_point(out: &mut Vec<u8>, at_ms: i64, histogram: &Histogram) {
+    let quoted = |out: &mut Vec<u8>, before: &[u8], value: f64| {
+        out.extend_from_slice(before);
+        out.push(b'"');
+        push_float(out, value);
+        out.push(b'"');
+    };
+    out.push(b'[');
+    push_time(out, at_ms);
+    quoted(out, b",{\"count\":", histogram.count);
+    quoted(out, b",\"sum\":", histogram.sum);
+    let mut is_first = true;
+    for bucket in histogram.all_buckets().filter(|bucket| bucket.count != 0.0) {
+        out.extend_from_slice(if is_first { b",\"buckets\":[[" } else { b",[" });
+        is_first = false;
+        push_integer(out, i64::from(bucket.rule));
+        quoted(out, b",", bucket.lower);
+        quoted(out, b",", bucket.upper);
+        quoted(out, b",", bucket.count);
+        out.push(b']');
+    }
+    if !is_first {
+        out.push(b']');
+    }
+    out.extend_from_slice(b"}]");
 }
 
 /// Appends a text with its quotes and escapes.

@@ -8,14 +8,18 @@ mod admin;
 mod auth;
 mod body;
 mod error;
+mod exemplars;
+mod federate;
 mod guard;
 mod ingest;
 mod json;
 mod listen;
+mod otlp;
 mod params;
 mod query;
 mod request;
 mod router;
+mod rules;
 mod series;
 mod state;
 mod status;
@@ -31,5 +35,7 @@ pub use router::router;
 pub use state::{App, Engine, Phase, ReloadRequest};
 pub use tls::load_tls;
 
+#[cfg(test)]
+mod export_tests;
 #[cfg(test)]
 mod tests;

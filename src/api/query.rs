@@ -9,10 +9,11 @@ use axum::http::Response;
 use serde_json::json;
 
 use crate::model::Timestamp;
-use crate::promql::{self, Answer, Options, QueryError, Stop, Value};
+use crate::promql::{self, Answer, Options, QueryError, Samples, Stop, Value};
 
 use super::json::{
-    Remarks, close_success, open_success, push_labels, push_point, push_text, push_time,
+    Remarks, close_success, open_success, push_histogram_point, push_labels, push_point, push_text,
+    push_time,
 };
 use super::params::Params;
 use super::request::read_params;
@@ -26,7 +27,7 @@ impl From<QueryError> for ApiError {
         let kind = match &error {
             // The query was understood and refused before its evaluation.
             QueryError::BadData(reason) => return ApiError::parameter("query", reason),
-            QueryError::Execution(_) | QueryError::TooManySamples => ErrorKind::Execution,
+            QueryError::Execution(_) | QueryError::TooManySamples(_) => ErrorKind::Execution,
             QueryError::Timeout => ErrorKind::Timeout,
             QueryError::Cancelled => ErrorKind::Canceled,
             QueryError::Storage(reason) => return ApiError::internal(reason),
@@ -207,7 +208,9 @@ async fn run_bounded(
     let mut working = tokio::task::spawn_blocking(move || {
         let _place = place;
         let reader = tsdb.reader().map_err(ApiError::internal);
-        let answer = reader.and_then(|reader| Ok(evaluate(&reader, &options)?));
+        let answer = reader.and_then(|reader| {
+            evaluate(&reader, &options).map_err(|error| error.located(&text).into())
+        });
         let took = began.elapsed();
         telemetry.queries_running.add(-1);
         telemetry.query_duration.observe(took - queued);
@@ -330,8 +333,17 @@ fn push_value(out: &mut Vec<u8>, value: &Value) {
                 }
                 out.extend_from_slice(b"{\"metric\":");
                 push_labels(out, &one.labels);
-                out.extend_from_slice(b",\"value\":");
-                push_point(out, one.sample.at.millis(), one.sample.value);
+                let at = one.sample.at.millis();
+                match &one.histogram {
+                    Some(histogram) => {
+                        out.extend_from_slice(b",\"histogram\":");
+                        push_histogram_point(out, at, histogram);
+                    }
+                    None => {
+                        out.extend_from_slice(b",\"value\":");
+                        push_point(out, at, one.sample.value);
+                    }
+                }
                 out.push(b'}');
             }
             out.push(b']');
@@ -344,27 +356,48 @@ fn push_value(out: &mut Vec<u8>, value: &Value) {
                 }
                 out.extend_from_slice(b"{\"metric\":");
                 push_labels(out, &one.labels);
-                out.extend_from_slice(b",\"values\":[");
-                for (place, (at, value)) in
-                    one.samples.times.iter().zip(&one.samples.values).enumerate()
-                {
-                    if place > 0 {
-                        out.push(b',');
-                    }
-                    push_point(out, *at, *value);
-                }
-                out.extend_from_slice(b"]}");
+                push_samples(out, &one.samples);
+                out.push(b'}');
             }
             out.push(b']');
         }
     }
 }
 
+/// Appends the numbers as `values` and the histograms as `histograms`, each if there are any.
+fn push_samples(out: &mut Vec<u8>, samples: &Samples) {
+    let has_histograms = !samples.histograms.is_empty();
+    let mut separator = &b",\"values\":["[..];
+    for (place, (at, value)) in samples.times.iter().zip(&samples.values).enumerate() {
+        if has_histograms && samples.histogram(place).is_some() {
+            continue;
+        }
+        out.extend_from_slice(std::mem::replace(&mut separator, b","));
+        push_point(out, *at, *value);
+    }
+    if separator == b"," {
+        out.push(b']');
+    }
+    if !has_histograms {
+        return;
+    }
+    separator = b",\"histograms\":[";
+    for (at, histogram) in samples.times.iter().zip(&samples.histograms) {
+        if let Some(histogram) = histogram {
+            out.extend_from_slice(std::mem::replace(&mut separator, b","));
+            push_histogram_point(out, *at, histogram);
+        }
+    }
+    if separator == b"," {
+        out.push(b']');
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Labels, Sample};
-    use crate::promql::{MatrixSeries, Samples, VectorSample};
+    use crate::model::{BucketSpan, Buckets, Histogram, Labels, Sample};
+    use crate::promql::{MatrixSeries, VectorSample};
 
     fn written(value: &Value) -> String {
         let mut out = Vec::new();
@@ -395,6 +428,53 @@ mod tests {
         assert_eq!(
             written(&Value::Matrix(vec![MatrixSeries { labels, samples }])),
             r#""matrix","result":[{"metric":{"__name__":"up","job":"a\"b"},"values":[[0,"0.5"],[1.500,"NaN"]]}]"#
+        );
+    }
+
+    /// The example is that of `MarshalHistogram` in Prometheus's `util/jsonutil/marshal.go`.
+    fn histogram() -> Histogram {
+        Histogram {
+            count: 42.0,
+            sum: 34593.34,
+            zero_threshold: 0.25,
+            zero_count: 3.0,
+            positive: Buckets {
+                spans: vec![
+                    BucketSpan { offset: -1, length: 2 },
+                    BucketSpan { offset: 0, length: 2 },
+                ],
+                counts: vec![12.0, 21.0, 0.0, 6.0],
+            },
+            ..Histogram::default()
+        }
+    }
+
+    #[test]
+    fn histograms_have_the_shapes_of_prometheus() {
+        let shape = r#"{"count":"42","sum":"34593.34","buckets":[[3,"-0.25","0.25","3"],[0,"0.25","0.5","12"],[0,"0.5","1","21"],[0,"2","4","6"]]}"#;
+        let labels = Labels::from_pairs([("__name__", "h")]).expect("valid");
+        let vector = VectorSample {
+            labels: labels.clone(),
+            sample: Sample::new(1_500, f64::from_bits(crate::model::HISTOGRAM_NAN)),
+            histogram: Some(Arc::new(histogram())),
+        };
+        assert_eq!(
+            written(&Value::Vector(vec![vector])),
+            format!(
+                r#""vector","result":[{{"metric":{{"__name__":"h"}},"histogram":[1.500,{shape}]}}]"#
+            )
+        );
+        let mut samples = Samples::default();
+        samples.push_histogram(1_000, Arc::new(histogram()));
+        let alone = MatrixSeries { labels: labels.clone(), samples: samples.clone() };
+        samples.push(2_000, 7.0);
+        samples.push_histogram(3_000, Arc::new(Histogram::default()));
+        let mixed = MatrixSeries { labels, samples };
+        assert_eq!(
+            written(&Value::Matrix(vec![alone, mixed])),
+            format!(
+                r#""matrix","result":[{{"metric":{{"__name__":"h"}},"histograms":[[1,{shape}]]}},{{"metric":{{"__name__":"h"}},"values":[[2,"7"]],"histograms":[[1,{shape}],[3,{{"count":"0","sum":"0"}}]]}}]"#
+            )
         );
     }
 

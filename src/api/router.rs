@@ -14,7 +14,10 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use super::state::App;
-use super::{ApiError, ErrorKind, admin, guard, ingest, query, series, status, syntax, targets};
+use super::{
+    ApiError, ErrorKind, admin, exemplars, federate, guard, ingest, otlp, query, rules, series,
+    status, syntax, targets,
+};
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
 const COMPRESS_FROM_BYTES: u16 = 4096;
@@ -28,6 +31,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/-/reload", post(status::reload).put(status::reload))
         .route("/metrics", get(status::metrics))
         .route("/api/v1/write", post(ingest::remote_write))
+        .route("/v1/metrics", post(otlp::metrics))
+        .route("/api/v1/otlp/v1/metrics", post(otlp::metrics))
+        .route("/federate", get(federate::federate))
         .route("/api/v1/samples", post(ingest::samples))
         .route("/api/v1/import/prometheus", post(ingest::import))
         .route("/api/v1/query", get(query::instant).post(query::instant))
@@ -38,9 +44,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/labels", get(series::label_names).post(series::label_names))
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
-        .route("/api/v1/rules", get(status::rules))
+        .route("/api/v1/rules", get(rules::rules))
         .route("/api/v1/alerts", get(status::alerts))
-        .route("/api/v1/query_exemplars", get(status::exemplars).post(status::exemplars))
+        .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/api/v1/targets", get(targets::targets))
         .route("/api/v1/status/buildinfo", get(status::buildinfo))
         .route("/api/v1/status/runtimeinfo", get(status::runtimeinfo))

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
+use crate::engine::ruler::Ruler;
 use crate::model::Timestamp;
 use crate::telemetry::Telemetry;
 use crate::tsdb::Tsdb;
@@ -29,6 +30,8 @@ pub struct Engine {
     pub pipeline: Pipeline,
     /// What is scraped, and how it fares.
     pub targets: Arc<Targets>,
+    /// What is recorded and alerted on, and how it fares.
+    pub ruler: Arc<Ruler>,
 }
 
 /// How far the daemon has come.
@@ -70,7 +73,7 @@ pub struct App {
     engine: OnceLock<Engine>,
     phase: AtomicU8,
     recovered_permille: AtomicU32,
-    queries: ArcSwap<Semaphore>,
+    queries: Arc<ArcSwap<Semaphore>>,
     reloads: mpsc::Sender<ReloadRequest>,
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
@@ -95,7 +98,7 @@ impl App {
         let now = clock.now();
         Arc::new(App {
             gate: ArcSwap::from_pointee(Gate::new(&settings.auth, &[], address.ip().is_loopback())),
-            queries: ArcSwap::from_pointee(Semaphore::new(settings.query.concurrency)),
+            queries: Arc::new(ArcSwap::from_pointee(Semaphore::new(settings.query.concurrency))),
             settings: ArcSwap::from_pointee(settings),
             tls: Arc::new(ArcSwapOption::empty()),
             telemetry,
@@ -194,6 +197,11 @@ impl App {
     /// How far the recovery has come, for people.
     pub fn recovered(&self) -> String {
         format!("{} %", self.recovered_permille.load(Ordering::Relaxed) / 10)
+    }
+
+    /// The places for queries, for whoever else asks some. Replaced when their number changes.
+    pub fn query_places(&self) -> Arc<ArcSwap<Semaphore>> {
+        Arc::clone(&self.queries)
     }
 
     pub(super) fn queries(&self) -> Arc<Semaphore> {

@@ -171,19 +171,9 @@ pub(super) async fn tsdb(State(app): State<Arc<App>>) -> Answered {
     })))
 }
 
-/// `/api/v1/rules`: there are none yet, and Grafana asks.
-pub(super) async fn rules() -> Response<Body> {
-    success(&json!({"groups": []}))
-}
-
-/// `/api/v1/alerts`: as `rules`.
+/// `/api/v1/alerts`: alerts are not decided about yet, and Grafana asks.
 pub(super) async fn alerts() -> Response<Body> {
     success(&json!({"alerts": []}))
-}
-
-/// `/api/v1/query_exemplars`: exemplars are not stored, and Grafana asks.
-pub(super) async fn exemplars() -> Response<Body> {
-    success(&json!([]))
 }
 
 /// How many entries each list of `status/tsdb` has, as in Prometheus.

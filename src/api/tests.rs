@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 use crate::clock::ManualClock;
 use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
+use crate::engine::ruler::Ruler;
 use crate::engine::{Pipeline, Policy};
 use crate::model::{Labels, Timestamp};
 use crate::promql::{Answer, Options, QueryError, Source};
@@ -21,21 +22,23 @@ use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
 use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
+mod histograms;
+
 use super::params::Params;
 use super::query::{Asked, run};
 use super::state::{App, Engine};
 use super::{ErrorKind, router};
 
 /// The time of all tests: 2026-01-01T00:00:00Z.
-const NOW_S: i64 = 1_767_225_600;
+pub(super) const NOW_S: i64 = 1_767_225_600;
 
-struct Served {
-    app: Arc<App>,
-    router: Router,
+pub(super) struct Served {
+    pub(super) app: Arc<App>,
+    pub(super) router: Router,
     _directory: tempfile::TempDir,
 }
 
-fn serve(settings: Settings) -> Served {
+pub(super) fn serve(settings: Settings) -> Served {
     let directory = tempfile::tempdir().expect("a directory");
     let medium = DiskMedium::open(&directory.path().join("x.redb")).expect("opens");
     let store = Store::open(Arc::new(medium), StoreOptions::default(), &|_| {}).expect("opens");
@@ -68,18 +71,22 @@ fn serve(settings: Settings) -> Served {
     .expect("started");
     let (sink, _) = mpsc::channel(1);
     let targets = Targets::new(sink, Arc::clone(&app.clock), Arc::clone(&app.telemetry));
-    app.ready(Engine { tsdb, pipeline, targets: Arc::new(targets) }).expect("ready");
+    let (_, changed) = tokio::sync::watch::channel(app.settings.load_full());
+    let clock = Arc::clone(&app.clock);
+    let ruler = Arc::new(Ruler::new(pipeline.clone(), clock, changed, app.query_places()));
+    let engine = Engine { tsdb, pipeline, targets: Arc::new(targets), ruler };
+    app.ready(engine).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }
 
-async fn ask(served: &Served, request: Request<Body>) -> (StatusCode, Value) {
+pub(super) async fn ask(served: &Served, request: Request<Body>) -> (StatusCode, Value) {
     let response = served.router.clone().oneshot(request).await.expect("infallible");
     let status = response.status();
     let body = response.into_body().collect().await.expect("whole").to_bytes();
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
-async fn get(served: &Served, path: &str) -> (StatusCode, Value) {
+pub(super) async fn get(served: &Served, path: &str) -> (StatusCode, Value) {
     ask(served, Request::get(path).body(Body::empty()).expect("a request")).await
 }
 

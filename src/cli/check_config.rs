@@ -7,6 +7,7 @@ use clap::Args;
 use crate::api::load_tls;
 use crate::collect::scrape::Plan;
 use crate::config::Inputs;
+use crate::engine::ruler::read_rule_files;
 
 use super::Outcome;
 
@@ -23,6 +24,7 @@ pub(super) fn run(args: &CheckConfigArgs) -> Outcome {
     // A file may be well-formed and still name a certificate or relabelling that cannot be used.
     load_tls(&settings.tls).map_err(anyhow::Error::msg)?;
     Plan::new(&settings.scrape, &settings.limits)?;
+    read_rule_files(&settings.rules.files).map_err(anyhow::Error::msg)?;
     println!("{} is valid", args.file.display());
     Ok(())
 }

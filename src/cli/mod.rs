@@ -8,6 +8,7 @@ mod client;
 mod progress;
 mod query;
 mod query_table;
+mod rules;
 mod serve;
 mod storage;
 mod token;
@@ -40,6 +41,9 @@ enum Command {
     CheckConfig(check_config::CheckConfigArgs),
     /// Ask a running daemon a PromQL query
     Query(query::QueryArgs),
+    /// Check rule files and run their tests
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Make, list and revoke access tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -74,6 +78,7 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(args),
         Some(Command::CheckConfig(args)) => check_config::run(&args),
         Some(Command::Query(args)) => query::run(&args),
+        Some(Command::Rules(command)) => rules::run(command),
         Some(Command::Token(command)) => token::run(command),
         Some(Command::Backup(args)) => storage::backup(args),
         Some(Command::Verify(args)) => storage::verify(args),

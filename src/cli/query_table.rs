@@ -20,7 +20,11 @@ pub(super) fn print_instant(data: &Value) {
     }
     let mut table = new_table(&["series", "value"]);
     for one in series.iter().take(ROWS_MAX) {
-        table.add_row([name_of(&one["metric"]), text_of(&one["value"][1])]);
+        let value = match one.get("histogram") {
+            Some(point) => histogram_text(&point[1]),
+            None => text_of(&one["value"][1]),
+        };
+        table.add_row([name_of(&one["metric"]), value]);
     }
     align_right(&mut table, 1);
     println!("{table}");
@@ -37,14 +41,25 @@ pub(super) fn print_range(result: &Value) {
     let mut table = new_table(&["series", "points", "min", "max", "last", "shape"]);
     for one in series.iter().take(ROWS_MAX) {
         let points = one["values"].as_array().map_or(&[][..], Vec::as_slice);
-        let values: Vec<f64> = points.iter().filter_map(|point| number_of(&point[1])).collect();
+        let histograms = one["histograms"].as_array().map_or(&[][..], Vec::as_slice);
+        // Of histograms the mean is what has extremes and a shape.
+        let numbers = points.iter().filter_map(|point| number_of(&point[1]));
+        let values: Vec<f64> = match histograms {
+            [] => numbers.collect(),
+            _ => histograms.iter().filter_map(|point| mean_of(&point[1])).collect(),
+        };
+        let last = match (points.last(), histograms.last()) {
+            (_, Some(point)) => histogram_text(&point[1]),
+            (Some(point), None) => text_of(&point[1]),
+            (None, None) => String::new(),
+        };
         let finite = || values.iter().copied().filter(|value| value.is_finite());
         table.add_row([
             name_of(&one["metric"]),
-            points.len().to_string(),
+            (points.len() + histograms.len()).to_string(),
             finite().reduce(f64::min).map_or_else(String::new, short),
             finite().reduce(f64::max).map_or_else(String::new, short),
-            points.last().map_or_else(String::new, |point| text_of(&point[1])),
+            last,
             sparkline(&values),
         ]);
     }
@@ -103,6 +118,37 @@ fn number_of(value: &Value) -> Option<f64> {
     }
 }
 
+/// The mean of a histogram's observations.
+fn mean_of(histogram: &Value) -> Option<f64> {
+    Some(number_of(&histogram["sum"])? / number_of(&histogram["count"])?)
+}
+
+/// A histogram in a line: its count, its sum, and the buckets in which the median and the 99th
+/// percentile lie.
+fn histogram_text(histogram: &Value) -> String {
+    let mut out =
+        format!("count {}, sum {}", text_of(&histogram["count"]), text_of(&histogram["sum"]));
+    let buckets = histogram["buckets"].as_array().map_or(&[][..], Vec::as_slice);
+    let total: f64 = buckets.iter().filter_map(|bucket| number_of(&bucket[3])).sum();
+    for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
+        let mut seen = 0.0;
+        let found = buckets.iter().find(|bucket| {
+            seen += number_of(&bucket[3]).unwrap_or(0.0);
+            seen >= share * total
+        });
+        if let Some(bucket) = found {
+            let bound = |at: usize| match number_of(&bucket[at]) {
+                // Latencies in seconds are often small.
+                Some(value) if value != 0.0 && value.abs() < 0.01 => format!("{value:.1e}"),
+                Some(value) => short(value),
+                None => String::new(),
+            };
+            out.push_str(&format!(", {name} in {} … {}", bound(1), bound(2)));
+        }
+    }
+    out
+}
+
 fn short(value: f64) -> String {
     let rounded = format!("{value:.3}");
     if rounded.contains('.') {
@@ -142,6 +188,20 @@ mod tests {
         assert_eq!(name_of(&metric), r#"up{job="a\"b"}"#);
         assert_eq!(name_of(&serde_json::json!({})), "{}");
         assert_eq!(name_of(&serde_json::json!({"__name__": "up"})), "up");
+    }
+
+    #[test]
+    fn a_histogram_is_shown_by_its_count_sum_and_where_its_middle_lies() {
+        let histogram = serde_json::json!({
+            "count": "100", "sum": "250.5",
+            "buckets": [[0, "0.00025", "1", "60"], [0, "1", "2", "35"], [0, "2", "4", "5"]],
+        });
+        assert_eq!(
+            histogram_text(&histogram),
+            "count 100, sum 250.5, p50 in 2.5e-4 … 1, p99 in 2 … 4"
+        );
+        let empty = serde_json::json!({"count": "0", "sum": "0"});
+        assert_eq!(histogram_text(&empty), "count 0, sum 0");
     }
 
     #[test]

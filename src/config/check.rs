@@ -22,6 +22,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Invalid> {
     check_counts(settings)?;
     check_tokens(settings)?;
     check_scrape(settings)?;
+    check_otlp(settings)?;
     if settings.storage.path.as_os_str().is_empty() {
         return Err(invalid("storage.path", "is empty; name a directory"));
     }
@@ -60,6 +61,8 @@ fn check_periods(settings: &Settings) -> Result<(), Invalid> {
     at_least("server.body_timeout", settings.server.body_timeout, second)?;
     at_least("query.timeout", settings.query.timeout, Period::from_millis(1))?;
     at_least("query.lookback_delta", settings.query.lookback_delta, Period::from_millis(1))?;
+    let interval = settings.rules.evaluation_interval;
+    at_least("rules.evaluation_interval", interval, second)?;
     at_least("retention.raw", settings.retention.raw, Period::from_secs(3600))?;
     if settings.server.shutdown_timeout > Period::from_secs(8) {
         return Err(invalid(
@@ -69,6 +72,9 @@ fn check_periods(settings: &Settings) -> Result<(), Invalid> {
     }
     Ok(())
 }
+
+/// A histogram of more buckets would not fit a block of samples, in the worst case.
+const HISTOGRAM_BUCKETS_MOST: usize = 16_384;
 
 fn check_counts(settings: &Settings) -> Result<(), Invalid> {
     let limits = &settings.limits;
@@ -81,6 +87,7 @@ fn check_counts(settings: &Settings) -> Result<(), Invalid> {
         ("limits.labels_max", limits.labels_max),
         ("limits.label_name_bytes_max", limits.label_name_bytes_max),
         ("limits.label_value_bytes_max", limits.label_value_bytes_max),
+        ("limits.histogram_buckets_max", limits.histogram_buckets_max),
         ("limits.series_max", limits.series_max),
         ("limits.queued_samples_max", limits.queued_samples_max),
         ("limits.connections_max", limits.connections_max),
@@ -88,6 +95,32 @@ fn check_counts(settings: &Settings) -> Result<(), Invalid> {
         if value == 0 {
             return Err(invalid(key, "is 0, which would refuse everything; use at least 1"));
         }
+    }
+    if limits.histogram_buckets_max > HISTOGRAM_BUCKETS_MOST {
+        return Err(invalid(
+            "limits.histogram_buckets_max",
+            format!("is more than {HISTOGRAM_BUCKETS_MOST}, the most that can be stored; use less"),
+        ));
+    }
+    Ok(())
+}
+
+/// As Prometheus has it (`OTLPConfig.UnmarshalYAML` in `config/config.go`).
+fn check_otlp(settings: &Settings) -> Result<(), Invalid> {
+    let otlp = &settings.otlp;
+    let promotes_all = otlp.promote_all_resource_attributes;
+    if promotes_all && !otlp.promote_resource_attributes.is_empty() {
+        return Err(invalid(
+            "otlp.promote_resource_attributes",
+            "is set while otlp.promote_all_resource_attributes is true; set one of them",
+        ));
+    }
+    if !promotes_all && !otlp.ignore_resource_attributes.is_empty() {
+        return Err(invalid(
+            "otlp.ignore_resource_attributes",
+            "has no effect unless otlp.promote_all_resource_attributes is true; set that, or \
+             remove it",
+        ));
     }
     Ok(())
 }
@@ -214,6 +247,21 @@ mod tests {
     fn scrape(text: &str) -> Result<(), Invalid> {
         let settings: Settings = toml::from_str(text).expect("well-formed");
         check(&settings)
+    }
+
+    #[test]
+    fn resource_attributes_are_promoted_all_or_by_name() {
+        let promoted = "promote_resource_attributes=['a']\n";
+        let ignored = "ignore_resource_attributes=['a']\n";
+        let all = "promote_all_resource_attributes=true\n";
+        assert_eq!(scrape(&format!("[otlp]\n{promoted}")), Ok(()));
+        assert_eq!(scrape(&format!("[otlp]\n{ignored}{all}")), Ok(()));
+        for (text, key) in [
+            (format!("[otlp]\n{promoted}{all}"), "otlp.promote_resource_attributes"),
+            (format!("[otlp]\n{promoted}{ignored}"), "otlp.ignore_resource_attributes"),
+        ] {
+            assert_eq!(scrape(&text).expect_err(&text).key, key);
+        }
     }
 
     #[test]

@@ -18,12 +18,17 @@ pub struct Limits {
     pub label_name_bytes_max: usize,
     /// The longest label value.
     pub label_value_bytes_max: usize,
+    /// Buckets of one native histogram; also its runs of buckets, and its bounds.
+    pub histogram_buckets_max: usize,
     /// Series that may be known at once; further new ones are refused.
     pub series_max: usize,
-    /// Samples that may wait for the writer; beyond that writers are told to retry.
+    /// Samples that may wait for the writer; beyond that writers are told to retry. A native
+    /// histogram counts for as many numbers as take the same memory.
     pub queued_samples_max: usize,
     /// Metric families whose type and help are remembered.
     pub metadata_max: usize,
+    /// Exemplars that are kept; the oldest go first, and none outlives `retention.raw`.
+    pub exemplars_max: usize,
     /// HTTP connections at once.
     pub connections_max: usize,
     /// Samples ahead of the clock by more than this many seconds are refused.
@@ -38,9 +43,11 @@ impl Default for Limits {
             labels_max: 64,
             label_name_bytes_max: 1024,
             label_value_bytes_max: 8192,
+            histogram_buckets_max: 2048,
             series_max: 5_000_000,
             queued_samples_max: 2_000_000,
             metadata_max: 20_000,
+            exemplars_max: 100_000,
             connections_max: 1024,
             future_seconds_max: 600,
         }

@@ -116,6 +116,7 @@ impl Inputs {
                 None => file.error_at_key(&invalid.key, message),
             }
         })?;
+        self.resolve_rule_files(&mut settings);
         self.apply_flags(&mut settings);
         Ok(settings)
     }
@@ -141,6 +142,15 @@ impl Inputs {
     fn state_directory(&self) -> Option<PathBuf> {
         let (_, value) = self.environment.iter().find(|(name, _)| name == "STATE_DIRECTORY")?;
         value.split(':').next().filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// Names of rule files are relative to the settings file, as in Prometheus.
+    fn resolve_rule_files(&self, settings: &mut Settings) {
+        let directory = self.file.as_deref().and_then(Path::parent);
+        let Some(directory) = directory.filter(|path| !path.as_os_str().is_empty()) else { return };
+        for file in &mut settings.rules.files {
+            *file = directory.join(&file).display().to_string();
+        }
     }
 
     fn apply_flags(&self, settings: &mut Settings) {

@@ -11,9 +11,11 @@ mod collect;
 mod example;
 mod limits;
 mod load;
+mod otlp;
 mod overlay;
 mod place;
 mod query;
+mod rules;
 mod scrape;
 mod server;
 mod storage;
@@ -25,7 +27,9 @@ pub use auth::{Auth, AuthMode, FileToken, Role, TokenHash};
 pub use collect::{Collect, Collector};
 pub use limits::Limits;
 pub use load::{ConfigError, Flags, Inputs};
+pub use otlp::{Otlp, TranslationStrategy};
 pub use query::Query;
+pub use rules::Rules;
 pub use scrape::{
     Authorization, BasicAuth, FileSdConfig, RelabelAction, RelabelConfig, ScrapeConfig,
     StaticConfig, TlsClient,
@@ -52,6 +56,10 @@ pub struct Settings {
     pub collect: Collect,
     /// Targets that are asked for their metrics.
     pub scrape: Vec<ScrapeConfig>,
+    /// What is recorded from other series.
+    pub rules: Rules,
+    /// How OTLP metrics become series.
+    pub otlp: Otlp,
     /// Bounds on PromQL.
     pub query: Query,
     /// Bounds on input.

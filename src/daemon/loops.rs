@@ -92,12 +92,13 @@ async fn write(pipeline: &Pipeline, way: Way, collected: Collected, failing: boo
 
 /// Writes what targets gave, each scrape by itself, and tells the scraper what became of it.
 pub(super) async fn store_scrapes(pipeline: Pipeline, mut scraped: mpsc::Receiver<Batch>) {
-    while let Some(Batch { rows, metadata, done }) = scraped.recv().await {
+    while let Some(Batch { rows, exemplars, metadata, done }) = scraped.recv().await {
         let pipeline = pipeline.clone();
         // On a task of its own: the writer commits together what comes together.
         tokio::spawn(async move {
             let families = metadata.iter().map(|(name, metadata)| (name.as_str(), metadata));
-            let intake = pipeline.read_rows(&rows, families, Refusals::new());
+            let intake =
+                pipeline.read_rows_and_exemplars(&rows, &exemplars, families, Refusals::new());
             let outcome = match pipeline.write(Way::Scrape, intake).await {
                 Ok(written) if written.refusals.is_empty() => Ok(()),
                 Ok(written) => Err(written.refusals.to_string()),

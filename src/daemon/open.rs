@@ -59,8 +59,11 @@ pub(super) fn open_engine(
     let cache_bytes = settings.storage.cache.bytes();
     let store = open_store(&settings.storage.path, cache_bytes, &|share| progress(share / 2.0))
         .map_err(|error| error.to_string())?;
-    let options =
-        TsdbOptions { metadata_max: settings.limits.metadata_max, ..TsdbOptions::default() };
+    let options = TsdbOptions {
+        metadata_max: settings.limits.metadata_max,
+        exemplars_max: settings.limits.exemplars_max,
+        ..TsdbOptions::default()
+    };
     let (tsdb, report) = Tsdb::open(Arc::new(store), options, &|share| progress(0.5 + share / 2.0))
         .map_err(|error| error.to_string())?;
     for damage in &report.damage {

@@ -6,9 +6,18 @@ use crate::api::{App, Gate, load_tls};
 use crate::collect::scrape::Plan;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
+use crate::engine::ruler::read_rule_files;
+use crate::rules::RuleFile;
 
 use super::logging::{LogLevel, read_level};
 use super::open::engine_policy;
+
+/// What the loops need to know of changed settings.
+pub(super) struct Reloaded {
+    pub(super) settings: Arc<Settings>,
+    pub(super) plan: Plan,
+    pub(super) rules: Vec<RuleFile>,
+}
 
 /// Reads the settings again. Whatever can fail is tried before anything is changed. Gives what
 /// the loops need to know.
@@ -17,11 +26,12 @@ pub(super) fn reload(
     app: &Arc<App>,
     pipeline: &Pipeline,
     log_level: &LogLevel,
-) -> Result<(Arc<Settings>, Plan), String> {
+) -> Result<Reloaded, String> {
     let settings = inputs.load().map_err(|error| error.to_string())?;
     let tls = load_tls(&settings.tls)?;
     let filter = read_level(&settings.log)?;
     let plan = Plan::new(&settings.scrape, &settings.limits).map_err(|e| e.to_string())?;
+    let rules = read_rule_files(&settings.rules.files)?;
     let stored = crate::api::tokens::list(pipeline.tsdb().store()).map_err(|e| e.to_string())?;
     let loopback = app.address.ip().is_loopback();
     if Gate::new(&settings.auth, &stored, loopback).refuses_to_listen() {
@@ -35,7 +45,7 @@ pub(super) fn reload(
     log_level.set(filter);
     pipeline.set_policy(engine_policy(&settings));
     app.take_up(settings)?;
-    Ok((app.settings.load_full(), plan))
+    Ok(Reloaded { settings: app.settings.load_full(), plan, rules })
 }
 
 /// Changed keys that the running daemon cannot take up.
@@ -51,6 +61,7 @@ fn needs_restart(before: &Settings, after: &Settings) -> Vec<&'static str> {
         ("storage.cache", before.storage.cache != after.storage.cache),
         ("limits.connections_max", before.limits.connections_max != after.limits.connections_max),
         ("limits.metadata_max", before.limits.metadata_max != after.limits.metadata_max),
+        ("limits.exemplars_max", before.limits.exemplars_max != after.limits.exemplars_max),
         ("log.format", before.log.format != after.log.format),
     ];
     changed.iter().filter(|(_, changed)| *changed).map(|(key, _)| *key).collect()

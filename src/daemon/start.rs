@@ -17,12 +17,13 @@ use crate::collect::scrape::Plan;
 use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
+use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::telemetry::{Telemetry, Way};
 
 use super::logging::LogLevel;
 use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
 use super::open::open_engine;
-use super::reload::reload;
+use super::reload::{Reloaded, reload};
 use super::signals::{Asked, Signals};
 use super::{DaemonError, banner, systemd};
 
@@ -37,6 +38,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 struct Running {
     pipeline: Pipeline,
     targets: Arc<Targets>,
+    ruler: Arc<Ruler>,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
     upkeep: JoinHandle<()>,
@@ -184,6 +186,11 @@ async fn begin(
     let settings = app.settings.load_full();
     let plan = Plan::new(&settings.scrape, &settings.limits)
         .map_err(|error| DaemonError::Start(error.to_string()))?;
+    let rules = read_rule_files(&settings.rules.files).map_err(DaemonError::Start)?;
+    let (changes, changed) = watch::channel(Arc::clone(&settings));
+    let ruler =
+        Ruler::new(pipeline.clone(), Arc::clone(clock), changed.clone(), app.query_places());
+    let ruler = Arc::new(ruler);
     let (sink, scraped) = mpsc::channel(SCRAPES_MAX);
     let targets = Targets::new(sink, Arc::clone(clock), Arc::clone(&app.telemetry));
     let targets = Arc::new(targets);
@@ -191,6 +198,7 @@ async fn begin(
         tsdb: Arc::clone(pipeline.tsdb()),
         pipeline: pipeline.clone(),
         targets: Arc::clone(&targets),
+        ruler: Arc::clone(&ruler),
     };
     app.ready(engine).map_err(DaemonError::Start)?;
     if app.gate().refuses_to_listen() {
@@ -198,12 +206,12 @@ async fn begin(
     }
     tokio::spawn(store_scrapes(pipeline.clone(), scraped));
     targets.reload(plan).await;
-    let (changes, changed) = watch::channel(settings);
+    ruler.reload(rules).await;
     start_collectors(app, &pipeline, clock, &changed);
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
-    Ok(Running { pipeline, targets, changes, stop_upkeep, upkeep })
+    Ok(Running { pipeline, targets, ruler, changes, stop_upkeep, upkeep })
 }
 
 fn start_collectors(
@@ -250,9 +258,10 @@ async fn take_up(
     };
     app.note_reload(outcome.is_ok());
     let outcome = match outcome {
-        Ok((settings, plan)) => {
+        Ok(Reloaded { settings, plan, rules }) => {
             running.targets.reload(plan).await;
             running.changes.send_replace(settings);
+            running.ruler.reload(rules).await;
             tracing::info!("the settings were taken up");
             Ok(())
         }
@@ -268,13 +277,16 @@ async fn take_up(
 /// Ends the loops and writes what is queued. Whatever does not end in time holds nothing that
 /// was acknowledged.
 async fn end(running: Running) {
-    let Running { pipeline, targets, changes, stop_upkeep, upkeep } = running;
+    let Running { pipeline, targets, ruler, changes, stop_upkeep, upkeep } = running;
     stop_upkeep.store(true, Ordering::Release);
     upkeep.thread().unpark();
     // Closed, so that the collectors end.
     drop(changes);
     if tokio::time::timeout(DRAIN, targets.stop()).await.is_err() {
         tracing::warn!("scraping did not end in time");
+    }
+    if tokio::time::timeout(DRAIN, ruler.stop()).await.is_err() {
+        tracing::warn!("evaluating rules did not end in time");
     }
     let draining = tokio::task::spawn_blocking(move || {
         if !pipeline.close(DRAIN) {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::Limits;
-use crate::model::{LabelError, Labels, METRIC_NAME, Timestamp};
+use crate::model::{Histogram, LabelError, Labels, METRIC_NAME, Timestamp};
 
 /// One thing that was not let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,29 @@ pub enum Reason {
         /// How many there may be.
         max: usize,
     },
+    /// A native histogram of more buckets than allowed.
+    #[error(
+        "the histogram has {found} buckets, more than limits.histogram_buckets_max = {max}; give it \
+         fewer buckets or raise the limit"
+    )]
+    TooManyBuckets {
+        /// How many it has.
+        found: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// A native histogram that is none.
+    #[error("{0}")]
+    InvalidHistogram(String),
+    /// The native histograms of one request take too much memory.
+    #[error(
+        "the histograms of one request take more than limits.inflated_bytes_max = {max} bytes in \
+         memory; send fewer in one request"
+    )]
+    TooMuchAtOnce {
+        /// How many bytes they may take.
+        max: usize,
+    },
     /// Anything else that makes a sample unfit, in the words of the decoder that found it.
     #[error("{0}")]
     Malformed(String),
@@ -110,6 +133,9 @@ impl Reason {
             Reason::TooFarAhead { .. } => "too_far_ahead",
             Reason::TooOld { .. } => "too_old",
             Reason::TooManySeries { .. } => "too_many_series",
+            Reason::TooManyBuckets { .. } => "too_many_buckets",
+            Reason::InvalidHistogram(_) => "invalid_histogram",
+            Reason::TooMuchAtOnce { .. } => "too_much_at_once",
             Reason::Malformed(_) => "malformed",
         }
     }
@@ -160,6 +186,56 @@ pub fn admit_labels<N: AsRef<str>, V: AsRef<str>>(
         LabelError::Duplicate(name) => Reason::DuplicateLabel(name),
         LabelError::TooLong { .. } => Reason::Malformed(error.to_string()),
     })
+}
+
+/// The finest resolution that is stored; finer ones, up to the second, are reduced to it
+/// (`ExponentialSchemaMax` and `ExponentialSchemaMaxReserved` in `model/histogram/generic.go`).
+const SCHEMA_MAX: i32 = 8;
+const SCHEMA_MAX_KNOWN: i32 = 52;
+
+/// Lets a native histogram in if it is valid and has at most `buckets_max` buckets, spans and
+/// bounds. Resolutions beyond the finest are reduced to it, as Prometheus does.
+pub fn admit_histogram(mut histogram: Histogram, buckets_max: usize) -> Result<Histogram, Reason> {
+    check_size(&histogram, buckets_max)?;
+    let is_finer = (SCHEMA_MAX + 1..=SCHEMA_MAX_KNOWN).contains(&histogram.schema);
+    if is_finer {
+        // Only what is valid otherwise can be reduced.
+        let schema = std::mem::replace(&mut histogram.schema, SCHEMA_MAX);
+        check_histogram(&histogram)?;
+        histogram.schema = schema;
+        histogram.reduce_resolution(SCHEMA_MAX);
+    } else {
+        check_histogram(&histogram)?;
+    }
+    Ok(histogram)
+}
+
+/// Whether a native histogram may come in as it is.
+pub fn check_histogram(histogram: &Histogram) -> Result<(), Reason> {
+    histogram.validate().map_err(|error| Reason::InvalidHistogram(error.to_string()))?;
+    for buckets in [&histogram.positive, &histogram.negative] {
+        let mut end = 0i64;
+        for span in &buckets.spans {
+            end += i64::from(span.offset) + i64::from(span.length);
+            if i32::try_from(end).is_err() {
+                let text = format!("a bucket's index {end} does not fit 32 bits");
+                return Err(Reason::InvalidHistogram(text));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a native histogram is small enough: buckets of both signs together, runs of them, and
+/// bounds.
+pub fn check_size(histogram: &Histogram, buckets_max: usize) -> Result<(), Reason> {
+    let buckets = histogram.positive.counts.len() + histogram.negative.counts.len();
+    let spans = histogram.positive.spans.len() + histogram.negative.spans.len();
+    let found = buckets.max(spans).max(histogram.custom_bounds.len());
+    if found > buckets_max {
+        return Err(Reason::TooManyBuckets { found, max: buckets_max });
+    }
+    Ok(())
 }
 
 /// The times that samples may have.

@@ -8,6 +8,7 @@ pub mod admit;
 pub mod exposition;
 pub mod inflate;
 pub mod json;
+pub mod otlp;
 pub mod remote_write;
 mod wire;
 

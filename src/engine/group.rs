@@ -13,7 +13,8 @@ use crate::tsdb::{Batch, Tsdb, TsdbError};
 /// A batch with somebody waiting for it.
 pub(super) struct Job {
     pub(super) batch: Batch,
-    pub(super) samples: usize,
+    /// How many numbers take as much memory.
+    pub(super) weight: usize,
     pub(super) reply: oneshot::Sender<Result<(), WriteError>>,
 }
 
@@ -27,20 +28,20 @@ const IDLE_AFTER: Duration = Duration::from_secs(2);
 pub(super) fn run(jobs: &Receiver<Job>, tsdb: &Tsdb, telemetry: &Telemetry, queued: &AtomicUsize) {
     // No lingering: while a commit syncs, the next group gathers by itself.
     while let Some(first) = next(jobs, tsdb) {
-        let mut samples = first.samples;
+        let mut weight = first.weight;
         let mut batches = vec![first.batch];
-        let mut waiting = vec![(first.reply, first.samples)];
-        while samples < GROUP_SAMPLES_MAX
+        let mut waiting = vec![first.reply];
+        while weight < GROUP_SAMPLES_MAX
             && let Ok(job) = jobs.try_recv()
         {
-            samples += job.samples;
+            weight += job.weight;
             batches.push(job.batch);
-            waiting.push((job.reply, job.samples));
+            waiting.push(job.reply);
         }
         let results = commit(tsdb, telemetry, &batches);
-        queued.fetch_sub(samples, Ordering::AcqRel);
+        queued.fetch_sub(weight, Ordering::AcqRel);
         telemetry.queue_samples.set(queued.load(Ordering::Acquire) as i64);
-        for ((reply, _), result) in waiting.into_iter().zip(results) {
+        for (reply, result) in waiting.into_iter().zip(results) {
             // Whoever went away meanwhile does not need the answer.
             let _ = reply.send(result);
         }

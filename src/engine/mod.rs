@@ -1,12 +1,13 @@
 //! The door that everything is written through, and the upkeep behind it.
 //!
 //! Owns: reading requests into batches, the queue and the one thread that commits groups of
-//! them, when to flush, merge and expire. Never: HTTP, or what data means. Start reading at
+//! them, when to flush, merge and expire, and when rule groups are due. Never: HTTP, or what data means. Start reading at
 //! [`Pipeline`].
 
 mod group;
 mod intake;
 mod pipeline;
+pub mod ruler;
 mod upkeep;
 
 pub use intake::Intake;

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::decode::WireError;
 use crate::decode::admit::{Refusals, TimeBounds};
-use crate::model::{Metadata, Row};
+use crate::model::{Exemplar, Labels, Metadata, Row};
 use crate::telemetry::{Telemetry, Way};
 use crate::tsdb::{Retention, Tsdb};
 
@@ -34,12 +34,14 @@ pub struct Policy {
 /// What was made durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Samples.
+    /// Samples, histograms included.
     pub samples: u64,
+    /// How many of them are native histograms, or came as such and mark the end of a series.
+    pub histograms: u64,
     /// What was refused.
     pub refusals: Refusals,
-    /// Native histograms that were offered and not stored.
-    pub histograms_skipped: u64,
+    /// Exemplars, those included that were known already.
+    pub exemplars: u64,
     /// Exemplars that were offered and not stored.
     pub exemplars_skipped: u64,
 }
@@ -191,10 +193,23 @@ impl Pipeline {
         families: impl IntoIterator<Item = (&'m str, &'m Metadata)>,
         refusals: Refusals,
     ) -> Intake {
+        self.read_rows_and_exemplars(rows, &[], families, refusals)
+    }
+
+    /// Like [`Pipeline::read_rows`], with exemplars. They belong to series of the rows or to such
+    /// as are known; others are skipped and counted.
+    pub fn read_rows_and_exemplars<'m>(
+        &self,
+        rows: &[Row],
+        exemplars: &[(Labels, Exemplar)],
+        families: impl IntoIterator<Item = (&'m str, &'m Metadata)>,
+        refusals: Refusals,
+    ) -> Intake {
         let read = self.read(|reader| {
             reader.intake.refusals = refusals;
             reader.families(families);
             reader.rows(rows);
+            reader.exemplars(exemplars);
             Ok::<(), std::convert::Infallible>(())
         });
         match read {
@@ -222,28 +237,30 @@ impl Pipeline {
         for (code, count) in intake.refusals.by_code() {
             inner.telemetry.refused.add([code], *count);
         }
-        inner.telemetry.histograms_skipped.add(intake.histograms);
-        inner.telemetry.exemplars_skipped.add(intake.exemplars);
+        inner.telemetry.exemplars_skipped.add(intake.exemplars_skipped);
         let samples = intake.batch.len();
+        // What waits is counted by what it takes: a histogram as much as many numbers.
+        let weight = intake.batch.weight();
         let written = Written {
             samples: samples as u64,
+            histograms: intake.batch.histograms() as u64 + intake.histogram_markers,
             refusals: intake.refusals,
-            histograms_skipped: intake.histograms,
-            exemplars_skipped: intake.exemplars,
+            exemplars: intake.batch.exemplars() as u64,
+            exemplars_skipped: intake.exemplars_skipped,
         };
         if intake.batch.is_empty() {
             return Ok(written);
         }
-        self.check(&inner.policy.load(), samples)?;
+        self.check(&inner.policy.load(), weight)?;
         let (reply, answer) = oneshot::channel();
-        inner.queued.fetch_add(samples, Ordering::AcqRel);
-        let job = Job { batch: intake.batch, samples, reply };
+        inner.queued.fetch_add(weight, Ordering::AcqRel);
+        let job = Job { batch: intake.batch, weight, reply };
         let sent = match &*inner.sender.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(sender) => sender.send(job).is_ok(),
             None => false,
         };
         if !sent {
-            inner.queued.fetch_sub(samples, Ordering::AcqRel);
+            inner.queued.fetch_sub(weight, Ordering::AcqRel);
             return Err(WriteError::ShuttingDown);
         }
         match answer.await {
@@ -251,10 +268,11 @@ impl Pipeline {
             Err(_) => return Err(WriteError::Failed("the writer stopped".to_owned())),
         }
         inner.telemetry.ingested(way).add(samples as u64);
+        inner.telemetry.histograms_ingested.add(written.histograms);
         Ok(written)
     }
 
-    fn check(&self, policy: &Policy, samples: usize) -> Result<(), WriteError> {
+    fn check(&self, policy: &Policy, weight: usize) -> Result<(), WriteError> {
         let inner = &self.inner;
         if inner.closed.load(Ordering::Acquire) {
             return Err(WriteError::ShuttingDown);
@@ -263,7 +281,7 @@ impl Pipeline {
         let queued = inner.queued.load(Ordering::Acquire);
         inner.telemetry.queue_samples.set(queued as i64);
         // A single request may always come in when nothing waits, however large.
-        if queued > 0 && queued.saturating_add(samples) > max {
+        if queued > 0 && queued.saturating_add(weight) > max {
             return Err(WriteError::Busy { queued, max, retry_after_s: 1 });
         }
         let (free_bytes, total) = self.disk_space();

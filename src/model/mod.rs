@@ -3,6 +3,7 @@
 //! Owns: time, labels, matchers, samples and metric metadata, with the invariants that make
 //! them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
+mod exemplar;
 mod go_regexp;
 mod histogram;
 mod kahan;
@@ -12,6 +13,7 @@ mod metadata;
 mod sample;
 mod time;
 
+pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
 pub use histogram::{
     BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
     EXPONENTIAL_SCHEMA_MIN, Histogram, HistogramError, IncompatibleSchemas, ResetHint, Side,

@@ -1,12 +1,11 @@
 //! Warnings and infos of an evaluation. Kinds, wordings and how they merge are those of
-//! `util/annotations/annotations.go` in Prometheus 3.
+//! `util/annotations/annotations.go` in Prometheus 3, but for the one that only its feature flag
+//! "type-and-unit-labels" brings about.
 
 use super::print::{format_rounded, format_short};
 use super::span::Span;
 use super::token::quote;
 
-// Those of native histograms have no user before their evaluation lands.
-#[allow(dead_code)]
 /// What may be noted about a result. Metric names may be empty: then they are left out.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Annotation {
@@ -36,8 +35,6 @@ pub(super) enum Annotation {
     SortInRangeQuery,
     /// `rate` or `increase` of floats whose name is not that of a counter.
     PossibleNonCounter { metric: String },
-    /// The same by the label `__type__`.
-    PossibleNonCounterLabel { metric: String, type_label: String },
     /// Buckets of a classic histogram that fell with rising bounds.
     ForcedMonotonicity { metric: String, fix: MonotonicityFix },
     /// An operator that does not exist between these types of samples.
@@ -57,7 +54,6 @@ pub(super) enum Annotation {
 }
 
 /// What histograms were combined by.
-#[allow(dead_code)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HistogramOperation {
     Addition,
@@ -102,7 +98,6 @@ impl Annotation {
         matches!(
             self,
             Annotation::PossibleNonCounter { .. }
-                | Annotation::PossibleNonCounterLabel { .. }
                 | Annotation::ForcedMonotonicity { .. }
                 | Annotation::IncompatibleTypes { .. }
                 | Annotation::HistogramIgnoredInAggregation { .. }
@@ -177,12 +172,6 @@ impl Annotation {
             }
             Annotation::PossibleNonCounter { metric } => format!(
                 "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
-                quote(metric)
-            ),
-            Annotation::PossibleNonCounterLabel { metric, type_label } => format!(
-                "metric might not be a counter, __type__ label is not set to \"counter\" or \
-                 \"histogram\", got {}: {}",
-                quote(type_label),
                 quote(metric)
             ),
             Annotation::ForcedMonotonicity { metric, .. } => named(

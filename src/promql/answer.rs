@@ -7,6 +7,7 @@ use crate::model::{Histogram, Labels, Sample, Timestamp};
 
 use super::annotations::Annotations;
 use super::source::Samples;
+use super::span::Span;
 
 /// Bounds and defaults of one evaluation.
 #[derive(Clone, Debug)]
@@ -79,9 +80,10 @@ pub enum QueryError {
     /// The evaluation failed on the data (`execution`).
     #[error("{0}")]
     Execution(String),
-    /// It would hold more than `Options::max_samples` (`execution`).
-    #[error("query processing would load too many samples into memory in query execution")]
-    TooManySamples,
+    /// It would hold more than `Options::max_samples` (`execution`). The words after
+    /// Prometheus's say which part of the query is to blame.
+    #[error("query processing would load too many samples into memory in query execution: {0}")]
+    TooManySamples(Blame),
     /// The time is up (`timeout`).
     #[error("query timed out in expression evaluation")]
     Timeout,
@@ -91,6 +93,56 @@ pub enum QueryError {
     /// The store failed (`internal`).
     #[error("{0}")]
     Storage(String),
+}
+
+/// Which selector read most when a query came to hold too much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blame {
+    /// The selector as it would be written, and how many samples it read; none where the steps
+    /// alone are too many.
+    pub selector: Option<(String, u64)>,
+    /// Where that stands in the query.
+    pub span: Span,
+    /// `line:column` of that, as soon as somebody with the text says so ([`QueryError::located`]).
+    pub place: Option<(usize, usize)>,
+    /// How many samples were allowed at once (`query.max_samples`).
+    pub allowed: u64,
+}
+
+impl std::fmt::Display for Blame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some((selector, samples)) = &self.selector else {
+            return write!(
+                f,
+                "its steps alone are more than the {} that may be held at once; ask for fewer \
+                 steps, or raise query.max_samples",
+                self.allowed
+            );
+        };
+        write!(f, "most of them by {selector}")?;
+        if let Some((line, column)) = self.place {
+            write!(f, " ({line}:{column})")?;
+        }
+        write!(
+            f,
+            ", which had read {samples} when the {} that may be held at once were exceeded; select \
+             fewer series or a shorter time, aggregate, or raise query.max_samples",
+            self.allowed
+        )
+    }
+}
+
+impl QueryError {
+    /// With the place of its cause as `line:column` of the query's text, where it has one.
+    #[must_use]
+    pub fn located(mut self, query: &str) -> Self {
+        if let QueryError::TooManySamples(blame) = &mut self
+            && blame.selector.is_some()
+        {
+            blame.place = Some(blame.span.line_and_column(query));
+        }
+        self
+    }
 }
 
 /// The answer to a query.

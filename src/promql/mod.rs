@@ -19,6 +19,7 @@ mod operators;
 mod parser;
 mod prettify;
 mod print;
+mod selectors;
 mod signature;
 mod source;
 mod span;
@@ -27,7 +28,7 @@ mod typecheck;
 mod unquote;
 
 pub use annotations::Annotations;
-pub use answer::{Answer, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
+pub use answer::{Answer, Blame, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};
 pub use ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, DurationExpr, Expr, Matching,
     MatrixSelector, NumberLiteral, Paren, StringLiteral, Subquery, Unary, ValueType,
@@ -40,5 +41,6 @@ pub use notation::{
 };
 pub use parser::{parse, parse_selector};
 pub use prettify::prettify;
+pub use selectors::selectors;
 pub use source::{Hints, Samples, Selection, SeriesCursor, Source, SourceError};
 pub use span::{ParseError, Span};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::answer::Stop;
 use crate::model::{HISTOGRAM_NAN, Histogram, Labels, Matcher, Timestamp};
 
 /// What one selector asks of a store.
@@ -80,6 +81,26 @@ impl Samples {
         self.histograms.push(Some(histogram));
     }
 
+    /// Adds those of another's samples that stand from `from` up to, not including, `until`.
+    pub fn extend_from(&mut self, other: &Samples, from: usize, until: usize) {
+        if !(self.histograms.is_empty() && other.histograms.is_empty()) {
+            self.histograms.resize(self.times.len(), None);
+            match other.histograms.get(from..until) {
+                Some(histograms) => self.histograms.extend_from_slice(histograms),
+                None => self.histograms.resize(self.times.len() + (until - from), None),
+            }
+        }
+        self.times.extend_from_slice(&other.times[from..until]);
+        self.values.extend_from_slice(&other.values[from..until]);
+    }
+
+    /// Forgets the samples from a place on.
+    pub fn truncate(&mut self, len: usize) {
+        self.times.truncate(len);
+        self.values.truncate(len);
+        self.histograms.truncate(len);
+    }
+
     /// The histogram at a place, if it is one.
     pub fn histogram(&self, place: usize) -> Option<&Arc<Histogram>> {
         self.histograms.get(place).and_then(Option::as_ref)
@@ -111,4 +132,15 @@ pub trait Source: Sync {
         &'a self,
         selection: &Selection,
     ) -> Result<Box<dyn SeriesCursor + 'a>, SourceError>;
+
+    /// The same, ending with [`SourceError::Stopped`] once the evaluation is to stop. A store
+    /// that may pass over many series before it finds one with samples looks in between.
+    fn select_until<'a>(
+        &'a self,
+        selection: &Selection,
+        stop: &Arc<Stop>,
+    ) -> Result<Box<dyn SeriesCursor + 'a>, SourceError> {
+        let _ = stop;
+        self.select(selection)
+    }
 }

@@ -23,13 +23,15 @@ pub enum Table {
     Metadata,
     /// (kind u8, name) → anything that a person defined; see `records`.
     Records,
+    /// Number u64, rising → the exemplars of a group of writes.
+    Exemplars,
 }
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 8] = [
+    pub const ALL: [Table; 9] = [
         Table::Meta,
         Table::Journal,
         Table::Series,
@@ -38,6 +40,7 @@ impl Table {
         Table::Activity,
         Table::Metadata,
         Table::Records,
+        Table::Exemplars,
     ];
 
     /// The name inside the file.
@@ -51,6 +54,7 @@ impl Table {
             Table::Activity => "activity",
             Table::Metadata => "metadata",
             Table::Records => "records",
+            Table::Exemplars => "exemplars",
         }
     }
 
@@ -65,6 +69,7 @@ impl Table {
             Table::Activity => 6,
             Table::Metadata => 7,
             Table::Records => 8,
+            Table::Exemplars => 9,
         }
     }
 

@@ -26,24 +26,30 @@ pub enum Way {
     Json,
     /// An exposition that somebody posted.
     Import,
+    /// OTLP.
+    Otlp,
     /// A scraped target.
     Scrape,
     /// The host collector.
     Host,
     /// These metrics.
     Own,
+    /// A recording rule.
+    Rules,
 }
 
 impl Way {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Way; 7] = [
+    pub const ALL: [Way; 9] = [
         Way::RemoteWrite1,
         Way::RemoteWrite2,
         Way::Json,
         Way::Import,
+        Way::Otlp,
         Way::Scrape,
         Way::Host,
         Way::Own,
+        Way::Rules,
     ];
 
     /// The value of the label `way`.
@@ -53,9 +59,11 @@ impl Way {
             Way::RemoteWrite2 => "remote_write_2",
             Way::Json => "json",
             Way::Import => "import",
+            Way::Otlp => "otlp",
             Way::Scrape => "scrape",
             Way::Host => "host",
             Way::Own => "own",
+            Way::Rules => "rules",
         }
     }
 }
@@ -73,8 +81,8 @@ pub struct Telemetry {
     ingested: [Counter; Way::ALL.len()],
     /// Samples refused, by `reason` (`decode::admit::Reason::code`).
     pub refused: LabeledCounter<1>,
-    /// Native histograms that senders offered and that were not taken.
-    pub histograms_skipped: Counter,
+    /// Native histograms that were made durable.
+    pub histograms_ingested: Counter,
     /// Exemplars that senders offered and that were not taken.
     pub exemplars_skipped: Counter,
     /// How long commits took, the sync included.
@@ -109,6 +117,18 @@ pub struct Telemetry {
     pub http_requests: LabeledCounter<2>,
     /// Loads of the configuration, by `outcome` (`success`, `failure`).
     pub config_reloads: LabeledCounter<1>,
+    /// Rule groups that are evaluated.
+    pub rule_groups: Gauge,
+    /// Evaluations of groups that were due, by `rule_group` (`file;name`).
+    pub rule_iterations: LabeledCounter<1>,
+    /// Those of them that were left out because the one before took too long.
+    pub rule_iterations_missed: LabeledCounter<1>,
+    /// Evaluations of single rules, by `rule_group`.
+    pub rule_evaluations: LabeledCounter<1>,
+    /// Those of them that failed.
+    pub rule_evaluation_failures: LabeledCounter<1>,
+    /// How long evaluations of groups took.
+    pub rule_group_duration: DurationHistogram,
 }
 
 impl Default for Telemetry {
@@ -123,7 +143,7 @@ impl Telemetry {
         Telemetry {
             ingested: Default::default(),
             refused: LabeledCounter::new(["reason"]),
-            histograms_skipped: Counter::default(),
+            histograms_ingested: Counter::default(),
             exemplars_skipped: Counter::default(),
             commit_duration: DurationHistogram::new(COMMIT_BOUNDS_S),
             commit_failures: Counter::default(),
@@ -141,6 +161,12 @@ impl Telemetry {
             scrapes: LabeledCounter::new(["outcome"]),
             http_requests: LabeledCounter::new(["handler", "code"]),
             config_reloads: LabeledCounter::new(["outcome"]),
+            rule_groups: Gauge::default(),
+            rule_iterations: LabeledCounter::new(["rule_group"]),
+            rule_iterations_missed: LabeledCounter::new(["rule_group"]),
+            rule_evaluations: LabeledCounter::new(["rule_group"]),
+            rule_evaluation_failures: LabeledCounter::new(["rule_group"]),
+            rule_group_duration: DurationHistogram::new(QUERY_BOUNDS_S),
         }
     }
 
@@ -170,6 +196,26 @@ impl Telemetry {
             ),
             ("vedette_scrapes_total", &self.scrapes, "Scrapes, by outcome."),
             ("vedette_config_reloads_total", &self.config_reloads, "Reloads, by outcome."),
+            (
+                "vedette_rule_group_iterations_total",
+                &self.rule_iterations,
+                "Evaluations of rule groups that were due, missed ones included.",
+            ),
+            (
+                "vedette_rule_group_iterations_missed_total",
+                &self.rule_iterations_missed,
+                "Evaluations of rule groups left out because the one before took too long.",
+            ),
+            (
+                "vedette_rule_evaluations_total",
+                &self.rule_evaluations,
+                "Evaluations of rules, by group.",
+            ),
+            (
+                "vedette_rule_evaluation_failures_total",
+                &self.rule_evaluation_failures,
+                "Evaluations of rules that failed, by group.",
+            ),
         ];
         for (name, family, help) in labeled {
             sink.family(name, C, help);
@@ -180,9 +226,9 @@ impl Telemetry {
 
         let counters = [
             (
-                "vedette_native_histograms_skipped_total",
-                &self.histograms_skipped,
-                "Native histograms offered by senders and not stored.",
+                "vedette_native_histograms_ingested_total",
+                &self.histograms_ingested,
+                "Native histograms written, among the samples ingested.",
             ),
             (
                 "vedette_exemplars_skipped_total",
@@ -213,6 +259,7 @@ impl Telemetry {
                 "Free space on the file system of the database.",
             ),
             ("vedette_queries_running", &self.queries_running, "Queries under way."),
+            ("vedette_rule_groups", &self.rule_groups, "Rule groups that are evaluated."),
         ];
         for (name, gauge, help) in gauges {
             sink.family(name, G, help);
@@ -225,6 +272,11 @@ impl Telemetry {
                 "How long commits took, the sync included.",
             ),
             ("vedette_query_duration_seconds", &self.query_duration, "How long queries took."),
+            (
+                "vedette_rule_group_duration_seconds",
+                &self.rule_group_duration,
+                "How long evaluations of rule groups took.",
+            ),
         ];
         for (name, histogram, help) in histograms {
             sink.family(name, MetricType::Histogram, help);

@@ -1,19 +1,24 @@
 //! Samples on their way in: resolved to series as far as these are known.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
 use super::Tsdb;
 use super::series_keys::{SeriesHasher, SeriesKey, SeriesKeys};
 use super::writer::{BatchSample, NEW_SERIES, NewSeries};
-use crate::model::{Labels, Metadata, Timestamp};
+use crate::model::{Exemplar, HISTOGRAM_NAN, Histogram, Labels, Metadata, Timestamp};
 
 /// Samples that are written together: all or none of a batch becomes durable.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(super) samples: Vec<BatchSample>,
+    /// Those of the samples whose value is the mark, in their order.
+    pub(super) histograms: Vec<Arc<Histogram>>,
+    /// Bytes that the histograms take.
+    histogram_bytes: usize,
     pub(super) new: Vec<NewSeries>,
     pub(super) metadata: Vec<(String, Metadata)>,
+    pub(super) exemplars: Vec<(u32, Exemplar)>,
     /// Keys of known series that the table of keys does not have yet.
     pub(super) learned: Vec<(SeriesKey, u32)>,
     /// The round of removals of series that its ids belong to.
@@ -28,7 +33,24 @@ impl Batch {
 
     /// Whether it holds nothing at all.
     pub fn is_empty(&self) -> bool {
-        self.samples.is_empty() && self.metadata.is_empty()
+        self.samples.is_empty() && self.metadata.is_empty() && self.exemplars.is_empty()
+    }
+
+    /// How many exemplars it holds.
+    pub fn exemplars(&self) -> usize {
+        self.exemplars.len()
+    }
+
+    /// How many of the samples are histograms.
+    pub fn histograms(&self) -> usize {
+        self.histograms.len()
+    }
+
+    /// How many numbers take as much memory as this batch does.
+    pub fn weight(&self) -> usize {
+        self.samples.len()
+            + self.histogram_bytes / size_of::<BatchSample>()
+            + self.exemplars.len() * EXEMPLAR_WEIGHT
     }
 
     /// How many of its series were not known.
@@ -119,14 +141,36 @@ impl<'t> BatchBuilder<'t> {
         None
     }
 
-    /// Adds a sample.
+    /// The series of a label set, if the store or this batch has it already.
+    pub fn existing(&self, labels: &Labels) -> Option<BatchSeries> {
+        let canonical = self.hasher.key(CANONICAL_FORM, labels.as_bytes());
+        self.known(canonical)
+            .or_else(|| self.new_by_labels.get(labels).map(|n| BatchSeries(*n | NEW_SERIES)))
+            .or_else(|| self.tsdb.find_series(labels).map(BatchSeries))
+    }
+
+    /// Adds an exemplar. Whether it is news is seen when the batch is written.
+    pub fn exemplar(&mut self, series: BatchSeries, exemplar: Exemplar) {
+        self.batch.exemplars.push((series.0, exemplar));
+    }
+
+    /// Adds a sample. A number with the very bits that mark a histogram becomes a plain NaN.
     #[inline]
     pub fn push(&mut self, series: BatchSeries, at: Timestamp, value: f64) {
-        self.batch.samples.push(BatchSample {
-            series: series.0,
-            at: at.millis(),
-            bits: value.to_bits(),
-        });
+        let bits = value.to_bits();
+        let bits = if bits == HISTOGRAM_NAN { f64::NAN.to_bits() } else { bits };
+        self.batch.samples.push(BatchSample { series: series.0, at: at.millis(), bits });
+    }
+
+    /// Adds a histogram, which must be valid. A series may have numbers and histograms.
+    pub fn push_histogram(&mut self, series: BatchSeries, at: Timestamp, value: Arc<Histogram>) {
+        let bits = HISTOGRAM_NAN;
+        self.batch.samples.push(BatchSample { series: series.0, at: at.millis(), bits });
+        let spans = value.positive.spans.len() + value.negative.spans.len();
+        let counts = value.positive.counts.len() + value.negative.counts.len();
+        self.batch.histogram_bytes +=
+            size_of::<Histogram>() + 8 * (spans + counts + value.custom_bounds.len());
+        self.batch.histograms.push(value);
     }
 
     /// Adds a sample of a label set.
@@ -145,6 +189,11 @@ impl<'t> BatchBuilder<'t> {
         self.batch.len()
     }
 
+    /// Bytes that the histograms take so far.
+    pub fn histogram_bytes(&self) -> usize {
+        self.batch.histogram_bytes
+    }
+
     /// Whether nothing was added.
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()
@@ -155,6 +204,9 @@ impl<'t> BatchBuilder<'t> {
         self.batch
     }
 }
+
+/// Samples that take as much memory as an exemplar with a trace's identifier.
+const EXEMPLAR_WEIGHT: usize = 8;
 
 /// The form of [`Labels::as_bytes`].
 const CANONICAL_FORM: u8 = 0;

@@ -5,14 +5,19 @@
 //! zstd of
 //!   directory, per chunk: series (difference) | count | first time (difference, zig-zag) | last − first
 //!                         | bytes of times, 0: as the chunk before | mode u8 | bytes of values
-//!   times of all chunks | values of all chunks
+//!                         | with `WITH_HISTOGRAMS` in the mode: bytes of histograms
+//!   times of all chunks | values of all chunks | histograms of all chunks
 //! ```
-//! Directory numbers are varints. The header repeats what the segment says, so that salvage can
+//! Directory numbers are varints. Blocks without histograms are of version 1, with any of version 2.
+//! Among the values a mark stands for each histogram; the histograms are those of the marks. The header repeats what the segment says, so that salvage can
 //! rebuild the segments from blocks alone.
+
+use std::sync::Arc;
 
 use super::packed_values::ValueEncoder;
 use super::segment::Origin;
-use super::{packed_times, packed_values, varint};
+use super::{packed_histograms, packed_times, packed_values, varint};
+use crate::model::{HISTOGRAM_NAN, Histogram, is_histogram_mark};
 use crate::promql::Samples;
 
 /// The most samples in a chunk: beyond it size gains nothing and short reads cost more.
@@ -25,6 +30,12 @@ const BLOCK_CHUNKS_MAX: usize = 1024;
 const UNPACKED_BYTES_MAX: usize = 1 << 20;
 const HEADER_BYTES: usize = 26;
 const VERSION: u8 = 1;
+/// The version of blocks in which chunks may have histograms.
+const VERSION_HISTOGRAMS: u8 = 2;
+/// In a chunk's mode: the length of its histograms follows.
+const WITH_HISTOGRAMS: u8 = 0x80;
+/// A chunk ends where its histograms have so many buckets together, to stay well below a block.
+const CHUNK_BUCKETS_MAX: usize = 32 * 1024;
 /// zstd's fastest regular level: higher ones cost several times the CPU for a few percent.
 const ZSTD_LEVEL: i32 = 1;
 
@@ -44,12 +55,63 @@ struct Chunk {
     times: Vec<u8>,
     mode: u8,
     values: Vec<u8>,
+    histograms: Vec<u8>,
 }
 
 impl Chunk {
     /// About as many bytes as it takes unpacked.
     fn bytes(&self) -> usize {
-        self.times.len() + self.values.len() + 8
+        self.times.len() + self.values.len() + self.histograms.len() + 8
+    }
+}
+
+/// Samples of a series as columns. Times rise strictly.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns<'a> {
+    times: &'a [i64],
+    values: &'a [f64],
+    /// Empty, or as long as the others.
+    histograms: &'a [Option<Arc<Histogram>>],
+}
+
+impl<'a> Columns<'a> {
+    /// Numbers alone.
+    pub(super) fn floats(times: &'a [i64], values: &'a [f64]) -> Self {
+        Columns { times, values, histograms: &[] }
+    }
+
+    /// The samples from `from` up to, not including, `until`.
+    pub(super) fn of(samples: &'a Samples, from: usize, until: usize) -> Self {
+        Columns {
+            times: &samples.times[from..until],
+            values: &samples.values[from..until],
+            histograms: samples.histograms.get(from..until).unwrap_or_default(),
+        }
+    }
+
+    /// The first and the last time; `None` where there is no sample.
+    pub(super) fn bounds(&self) -> Option<(i64, i64)> {
+        self.times.first().copied().zip(self.times.last().copied())
+    }
+
+    /// Cuts off what goes into one chunk.
+    fn chunk(self) -> (Self, Self) {
+        let mut count = self.times.len().min(CHUNK_SAMPLES_MAX);
+        let mut buckets = 0;
+        for (place, histogram) in self.histograms.iter().take(count).enumerate() {
+            buckets +=
+                histogram.as_ref().map_or(0, |h| h.positive.counts.len() + h.negative.counts.len());
+            if buckets > CHUNK_BUCKETS_MAX && place > 0 {
+                count = place;
+                break;
+            }
+        }
+        let part = |from: usize, until: usize| Columns {
+            times: &self.times[from..until],
+            values: &self.values[from..until],
+            histograms: self.histograms.get(from..until).unwrap_or_default(),
+        };
+        (part(0, count), part(count, self.times.len()))
     }
 }
 
@@ -76,28 +138,33 @@ impl BlockPacker {
         })
     }
 
-    /// Adds samples of a series: at least one, times strictly rising. Finished blocks go to
-    /// `out`.
+    /// Adds samples of a series. Finished blocks go to `out`.
     pub(super) fn push(
         &mut self,
         series: u32,
-        times: &[i64],
-        values: &[f64],
+        samples: Columns<'_>,
         out: &mut Vec<PackedBlock>,
     ) -> std::io::Result<()> {
-        for (times, values) in times.chunks(CHUNK_SAMPLES_MAX).zip(values.chunks(CHUNK_SAMPLES_MAX))
-        {
+        let mut rest = samples;
+        while let Some((first, _)) = rest.bounds() {
+            let (part, after) = rest.chunk();
+            rest = after;
             let mut chunk = Chunk {
                 series,
-                count: times.len() as u32,
-                first: times[0],
-                last: times[times.len() - 1],
+                count: part.times.len() as u32,
+                first,
+                last: part.bounds().map_or(first, |(_, last)| last),
                 times: Vec::new(),
                 mode: 0,
                 values: Vec::new(),
+                histograms: Vec::new(),
             };
-            packed_times::encode(times, &mut chunk.times);
-            chunk.mode = self.values.encode(values, &mut chunk.values);
+            packed_times::encode(part.times, &mut chunk.times);
+            if part.histograms.iter().any(Option::is_some) {
+                self.encode_histograms(part, &mut chunk);
+            } else {
+                chunk.mode = self.values.encode(part.values, &mut chunk.values);
+            }
             self.pending_bytes += chunk.bytes();
             self.pending.push(chunk);
             if self.pending_bytes >= self.target_bytes || self.pending.len() >= BLOCK_CHUNKS_MAX {
@@ -105,6 +172,20 @@ impl BlockPacker {
             }
         }
         Ok(())
+    }
+
+    /// Encodes values among which there are histograms.
+    fn encode_histograms(&mut self, part: Columns<'_>, chunk: &mut Chunk) {
+        // A mark stands exactly where a histogram is, whatever the values say.
+        let marked = |(value, histogram): (&f64, &Option<Arc<Histogram>>)| match histogram {
+            Some(_) => f64::from_bits(HISTOGRAM_NAN),
+            None if is_histogram_mark(*value) => f64::NAN,
+            None => *value,
+        };
+        let values: Vec<f64> = part.values.iter().zip(part.histograms).map(marked).collect();
+        chunk.mode = self.values.encode(&values, &mut chunk.values) | WITH_HISTOGRAMS;
+        let histograms: Vec<Arc<Histogram>> = part.histograms.iter().flatten().cloned().collect();
+        packed_histograms::encode(&mut self.values, &histograms, &mut chunk.histograms);
     }
 
     /// Packs what is left.
@@ -140,7 +221,9 @@ impl BlockPacker {
 
     fn seal(&self, chunks: &[Chunk], packed: &[u8], unpacked_len: usize) -> PackedBlock {
         let mut payload = Vec::with_capacity(HEADER_BYTES + packed.len());
-        payload.extend_from_slice(&[VERSION, self.origin.level.code()]);
+        let has_histograms = chunks.iter().any(|chunk| chunk.mode & WITH_HISTOGRAMS != 0);
+        let version = if has_histograms { VERSION_HISTOGRAMS } else { VERSION };
+        payload.extend_from_slice(&[version, self.origin.level.code()]);
         payload.extend_from_slice(&self.origin.window_start.to_le_bytes());
         payload.extend_from_slice(&self.origin.priority.to_le_bytes());
         payload.extend_from_slice(&(chunks.len() as u32).to_le_bytes());
@@ -179,6 +262,9 @@ fn unpacked(chunks: &[Chunk]) -> Vec<u8> {
         varint::put(&mut out, if *repeats { 0 } else { chunk.times.len() as u64 });
         out.push(chunk.mode);
         varint::put(&mut out, chunk.values.len() as u64);
+        if chunk.mode & WITH_HISTOGRAMS != 0 {
+            varint::put(&mut out, chunk.histograms.len() as u64);
+        }
         (series, first) = (chunk.series, chunk.first);
     }
     for (chunk, _) in chunks.iter().zip(&repeats).filter(|(_, repeats)| !**repeats) {
@@ -186,6 +272,9 @@ fn unpacked(chunks: &[Chunk]) -> Vec<u8> {
     }
     for chunk in chunks {
         out.extend_from_slice(&chunk.values);
+    }
+    for chunk in chunks {
+        out.extend_from_slice(&chunk.histograms);
     }
     out
 }
@@ -200,6 +289,7 @@ pub(super) struct ChunkEntry {
     mode: u8,
     times: (u32, u32),
     values: (u32, u32),
+    histograms: (u32, u32),
 }
 
 /// Unpacks blocks: the state of zstd, which is worth keeping from block to block.
@@ -221,7 +311,7 @@ pub(super) struct OpenBlock {
 /// Reads the origin that a block's header states.
 pub(super) fn origin(payload: &[u8]) -> Option<Origin> {
     let header = payload.get(..HEADER_BYTES)?;
-    (header[0] == VERSION).then_some(())?;
+    (VERSION..=VERSION_HISTOGRAMS).contains(&header[0]).then_some(())?;
     Some(Origin {
         level: super::segment::Level::from_code(header[1])?,
         window_start: i64::from_le_bytes(header[2..10].try_into().ok()?),
@@ -238,8 +328,8 @@ impl OpenBlock {
     ) -> Result<(), &'static str> {
         self.chunks.clear();
         let header = payload.get(..HEADER_BYTES).ok_or("shorter than its header")?;
-        if header[0] != VERSION {
-            return Err("an unknown version of block");
+        if !(VERSION..=VERSION_HISTOGRAMS).contains(&header[0]) {
+            return Err("an unknown version of block; a newer vedette wrote it");
         }
         let number = |at: usize| {
             let mut bytes = [0; 4];
@@ -263,7 +353,7 @@ impl OpenBlock {
     fn read_directory(&mut self, count: usize) -> Option<()> {
         let mut rest = self.unpacked.as_slice();
         let (mut series, mut first) = (0u32, 0i64);
-        let (mut times_at, mut values_at) = (0u32, 0u32);
+        let (mut times_at, mut values_at, mut histograms_at) = (0u32, 0u32, 0u32);
         for _ in 0..count {
             series = series.checked_add(u32::try_from(varint::take(&mut rest)?).ok()?)?;
             let samples = u32::try_from(varint::take(&mut rest)?).ok()?;
@@ -273,6 +363,10 @@ impl OpenBlock {
             let times_len = u32::try_from(varint::take(&mut rest)?).ok()?;
             let mode = *varint::take_bytes(&mut rest, 1)?.first()?;
             let values_len = u32::try_from(varint::take(&mut rest)?).ok()?;
+            let histograms_len = match mode & WITH_HISTOGRAMS {
+                0 => 0,
+                _ => u32::try_from(varint::take(&mut rest)?).ok()?,
+            };
             let times = match self.chunks.last() {
                 Some(before) if times_len == 0 && samples > 1 => before.times,
                 _ => (times_at, times_at.checked_add(times_len)?),
@@ -280,6 +374,8 @@ impl OpenBlock {
             times_at = times_at.checked_add(times_len)?;
             let values = (values_at, values_at.checked_add(values_len)?);
             values_at = values.1;
+            let histograms = (histograms_at, histograms_at.checked_add(histograms_len)?);
+            histograms_at = histograms.1;
             self.chunks.push(ChunkEntry {
                 series,
                 count: samples,
@@ -288,6 +384,7 @@ impl OpenBlock {
                 mode,
                 times,
                 values,
+                histograms,
             });
         }
         let directory = u32::try_from(self.unpacked.len() - rest.len()).ok()?;
@@ -297,8 +394,14 @@ impl OpenBlock {
             let values = directory.checked_add(times_at)?;
             chunk.values =
                 (chunk.values.0.checked_add(values)?, chunk.values.1.checked_add(values)?);
+            let histograms = values.checked_add(values_at)?;
+            chunk.histograms = (
+                chunk.histograms.0.checked_add(histograms)?,
+                chunk.histograms.1.checked_add(histograms)?,
+            );
         }
-        let end = directory.checked_add(times_at)?.checked_add(values_at)?;
+        let end =
+            directory.checked_add(times_at)?.checked_add(values_at)?.checked_add(histograms_at)?;
         (end as usize == self.unpacked.len()).then_some(())
     }
 
@@ -306,112 +409,39 @@ impl OpenBlock {
     pub(super) fn decode(&self, chunk: &ChunkEntry, out: &mut Samples) -> Result<(), &'static str> {
         let bytes = |(from, until): (u32, u32)| self.unpacked.get(from as usize..until as usize);
         let count = chunk.count as usize;
+        let mode = chunk.mode & !WITH_HISTOGRAMS;
         let decoded = bytes(chunk.times)
             .and_then(|times| packed_times::decode(times, chunk.first, count, &mut out.times))
             .and_then(|()| bytes(chunk.values))
-            .and_then(|values| packed_values::decode(chunk.mode, values, count, &mut out.values));
+            .and_then(|values| packed_values::decode(mode, values, count, &mut out.values))
+            .and_then(|()| match chunk.mode & WITH_HISTOGRAMS {
+                0 => {
+                    if !out.histograms.is_empty() {
+                        out.histograms.resize(out.times.len(), None);
+                    }
+                    Some(())
+                }
+                _ => place_histograms(bytes(chunk.histograms)?, count, out),
+            });
         decoded.ok_or("a chunk that cannot be decoded")
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::segment::Level;
-    use super::*;
-
-    fn packer() -> BlockPacker {
-        let origin = Origin { level: Level::Flushed, window_start: -7, priority: 9 };
-        BlockPacker::new(origin).expect("zstd")
-    }
-
-    fn sample(series: u32, i: i64) -> (i64, f64) {
-        let at = 1_700_000_000_000 + i * 15_000;
-        match series % 3 {
-            0 => (at, (i * 7) as f64),
-            1 => (at, (i as f64 / 9.0).sin()),
-            _ => (at + i64::from(series), ((i * i) % 100) as f64 / 10.0),
-        }
-    }
-
-    fn series(id: u32, count: i64) -> Samples {
-        let mut out = Samples::default();
-        (0..count).map(|i| sample(id, i)).for_each(|(at, value)| out.push(at, value));
-        out
-    }
-
-    #[test]
-    fn blocks_fit_a_page_and_give_everything_back() {
-        let mut packer = packer();
-        let mut blocks = Vec::new();
-        for id in 0..300 {
-            let samples = series(id, 1000);
-            packer.push(id, &samples.times, &samples.values, &mut blocks).expect("packs");
-        }
-        packer.finish(&mut blocks).expect("packs");
-        assert!(blocks.len() > 3);
-        let mut back: Vec<Samples> = (0..300).map(|_| Samples::default()).collect();
-        let mut open = OpenBlock::default();
-        let mut unpacker = Unpacker::new().expect("zstd");
-        for block in &blocks {
-            assert!(block.payload.len() <= BLOCK_BYTES_MAX);
-            assert_eq!(origin(&block.payload).map(|o| (o.window_start, o.priority)), Some((-7, 9)));
-            open.open(&mut unpacker, &block.payload).expect("opens");
-            for chunk in &open.chunks {
-                let out = &mut back[chunk.series as usize];
-                open.decode(chunk, out).expect("decodes");
-                assert_eq!(out.times.last(), Some(&chunk.last));
-            }
-        }
-        for (id, samples) in back.iter().enumerate() {
-            let expected = series(id as u32, 1000);
-            assert_eq!(samples.times, expected.times, "series {id}");
-            assert_eq!(samples.values, expected.values, "series {id}");
-        }
-    }
-
-    #[test]
-    fn series_with_common_times_share_them() {
-        let mut packer = packer();
-        let mut blocks = Vec::new();
-        for id in 0..2 {
-            packer.push(id, &[1, 5, 10], &[1.0, 2.0, 3.0], &mut blocks).expect("packs");
-        }
-        packer.push(7, &[10], &[1.0], &mut blocks).expect("packs");
-        packer.push(8, &[10], &[2.0], &mut blocks).expect("packs");
-        packer.finish(&mut blocks).expect("packs");
-        let mut open = OpenBlock::default();
-        let mut unpacker = Unpacker::new().expect("zstd");
-        open.open(&mut unpacker, &blocks[0].payload).expect("opens");
-        assert_eq!(open.chunks[0].times, open.chunks[1].times);
-        for (chunk, times) in open.chunks.iter().zip([&[1, 5, 10][..], &[1, 5, 10], &[10], &[10]]) {
-            let mut out = Samples::default();
-            open.decode(chunk, &mut out).expect("decodes");
-            assert_eq!(out.times, times);
-        }
-    }
-
-    #[test]
-    fn damaged_blocks_are_errors() {
-        let mut packer = packer();
-        let mut blocks = Vec::new();
-        packer.push(3, &[1, 2], &[1.0, 2.0], &mut blocks).expect("packs");
-        packer.finish(&mut blocks).expect("packs");
-        let good = blocks.remove(0).payload;
-        let mut open = OpenBlock::default();
-        let mut unpacker = Unpacker::new().expect("zstd");
-        for len in 0..good.len() {
-            assert!(open.open(&mut unpacker, &good[..len]).is_err(), "cut to {len}");
-        }
-        for bit in 0..good.len() * 8 {
-            let mut bad = good.clone();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            // Without the seal's checksum some flips go unnoticed here; none may panic.
-            if open.open(&mut unpacker, &bad).is_ok() {
-                let chunks = open.chunks.clone();
-                for chunk in &chunks {
-                    let _ = open.decode(chunk, &mut Samples::default());
-                }
-            }
-        }
-    }
+/// Decodes the histograms of the last `count` samples of `out` to where their marks stand.
+fn place_histograms(bytes: &[u8], count: usize, out: &mut Samples) -> Option<()> {
+    let from = out.values.len().checked_sub(count)?;
+    let marks = out.values[from..].iter().filter(|value| is_histogram_mark(**value)).count();
+    let mut histograms = Vec::with_capacity(marks);
+    packed_histograms::decode(bytes, marks, &mut histograms)?;
+    let mut histograms = histograms.into_iter();
+    out.histograms.resize(from, None);
+    let placed = out.values[from..].iter().map(|value| match is_histogram_mark(*value) {
+        true => histograms.next(),
+        false => None,
+    });
+    out.histograms.extend(placed);
+    Some(())
 }
+
+#[cfg(test)]
+mod tests;

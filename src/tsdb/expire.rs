@@ -9,10 +9,11 @@ use std::sync::atomic::Ordering;
 use roaring::RoaringBitmap;
 
 use super::activity::{self, DAY_MS, day_of};
+use super::block::Columns;
 use super::lane::{BlockReader, Gatherer, Lane};
 use super::merge::for_each_series;
 use super::options::Retention;
-use super::rollup::reduce;
+use super::rollup::{last_histograms, reduce};
 use super::segment::{Catalog, Column, Level, Resolution, Segment};
 use super::segment_writer::SegmentWriter;
 use super::{Tsdb, TsdbError, Upkeep, series_table};
@@ -55,6 +56,7 @@ impl Tsdb {
         if let Some(bytes_max) = retention.bytes_max {
             expired.segments += self.drop_segments(&beyond(&self.catalog(), bytes_max))?;
         }
+        self.expire_exemplars(Timestamp::from_millis(raw_horizon))?;
         expired.series = self.remove_series(&mut upkeep)?;
         Ok(expired)
     }
@@ -77,7 +79,7 @@ impl Tsdb {
         let start = day * DAY_MS;
         let mut writers = BTreeMap::new();
         for resolution in [Resolution::FiveMinutes, Resolution::Hour] {
-            for column in Column::ALL {
+            for column in Column::ALL.into_iter().chain([Column::Histogram]) {
                 let level = Level::Rollup(resolution, column);
                 let writer = SegmentWriter::new(&self.store, level, start, 0)?;
                 writers.insert((resolution, column), writer);
@@ -92,8 +94,12 @@ impl Tsdb {
                 let figures = reduce(samples, resolution, last);
                 for (column, values) in Column::ALL.into_iter().zip(&figures.columns) {
                     if let Some(writer) = writers.get_mut(&(resolution, column)) {
-                        writer.push(series, &figures.times, values)?;
+                        writer.push(series, Columns::floats(&figures.times, values))?;
                     }
+                }
+                let histograms = last_histograms(samples, resolution);
+                if let Some(writer) = writers.get_mut(&(resolution, Column::Histogram)) {
+                    writer.push(series, Columns::of(&histograms, 0, histograms.len()))?;
                 }
             }
             Ok(())

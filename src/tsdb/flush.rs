@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use super::block::Columns;
 use super::head::Head;
 use super::recover::FLUSHED_KEY;
 use super::segment::Level;
@@ -55,7 +56,7 @@ impl Tsdb {
         for (place, id) in series.iter().enumerate() {
             head.read_series(*id, &mut scratch, &mut samples);
             days.note(*id, &samples.times);
-            writer.push(*id, &samples.times, &samples.values)?;
+            writer.push(*id, Columns::of(&samples, 0, samples.len()))?;
             if place % 256 == 0 {
                 progress(place as f64 / series.len() as f64);
             }

@@ -98,7 +98,7 @@ impl Head {
         out.clear();
         if self.copy(series, scratch) > 0 {
             // Only what `open_chunk::push` wrote gets here.
-            open_chunk::decode(scratch, &mut out.times, &mut out.values);
+            open_chunk::decode(scratch, out);
             put_in_order(out);
         }
     }
@@ -147,12 +147,24 @@ pub(super) fn put_in_order(samples: &mut Samples) {
     order.sort_by_key(|place| samples.times[*place as usize]);
     let mut sorted = Samples::default();
     for place in order {
-        let (at, value) = (samples.times[place as usize], samples.values[place as usize]);
-        if sorted.times.last() == Some(&at) {
-            sorted.values.pop();
-            sorted.values.push(value);
-        } else {
-            sorted.push(at, value);
+        let place = place as usize;
+        let (at, value) = (samples.times[place], samples.values[place]);
+        let is_again = sorted.times.last() == Some(&at);
+        if samples.histograms.is_empty() {
+            if is_again {
+                sorted.values.pop();
+                sorted.values.push(value);
+            } else {
+                sorted.push(at, value);
+            }
+            continue;
+        }
+        if is_again {
+            sorted.truncate(sorted.len() - 1);
+        }
+        match samples.histogram(place) {
+            None => sorted.push(at, value),
+            Some(histogram) => sorted.push_histogram(at, Arc::clone(histogram)),
         }
     }
     *samples = sorted;

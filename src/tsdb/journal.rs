@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! new series   count | first id | unpacked bytes | packed bytes | zstd of: labels count, (length, text)…
-//! samples      (series, difference, zig-zag | sample as in `open_chunk`)…, to the end
+//! samples      (series, difference, zig-zag | sample as in `open_chunk`, with its histogram)…, to the end
 //! ```
 //! All numbers are varints. Parts of one generation follow each other without gaps and decode
 //! only in order, from the first.
@@ -48,6 +48,12 @@ impl PartBuilder {
         // The texts shrink several times when they are packed.
         self.samples.len() + self.texts.len() / 8 >= PART_BYTES_MAX - 64
             || self.texts.len() >= TEXT_BYTES_MAX
+    }
+
+    /// Whether it should be closed before so many bytes more are added to one of its samples.
+    pub(super) fn is_full_with(&self, bytes: usize) -> bool {
+        let so_far = self.samples.len() + self.texts.len() / 8;
+        self.is_full() || (so_far > 0 && so_far + bytes >= PART_BYTES_MAX - 64)
     }
 
     /// Whether nothing was added.

@@ -195,8 +195,7 @@ impl Gatherer {
     ) -> bool {
         let from = self.gathered.len();
         if block.decode(chunk, &mut self.gathered).is_err() {
-            self.gathered.times.truncate(from);
-            self.gathered.values.truncate(from);
+            self.gathered.truncate(from);
             return false;
         }
         self.note(from, priority);
@@ -206,8 +205,7 @@ impl Gatherer {
     /// Adds samples in order of time.
     pub(super) fn add(&mut self, samples: &Samples, priority: u64) {
         let from = self.gathered.len();
-        self.gathered.times.extend_from_slice(&samples.times);
-        self.gathered.values.extend_from_slice(&samples.values);
+        self.gathered.extend_from(samples, 0, samples.len());
         self.note(from, priority);
     }
 
@@ -234,13 +232,15 @@ impl Gatherer {
             let from = times.partition_point(|at| *at < start);
             let until = times.partition_point(|at| *at <= end);
             if from < until {
-                out.times.extend_from_slice(&times[from..until]);
-                let values = &self.gathered.values[run.from..run.until];
-                out.values.extend_from_slice(&values[from..until]);
+                out.extend_from(&self.gathered, run.from + from, run.from + until);
             }
         }
         if !apart {
             super::head::put_in_order(out);
+        }
+        if !out.histograms.iter().any(Option::is_some) {
+            // None of them is within the times.
+            out.histograms.clear();
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::activity::{DAY_MS, day_of};
+use super::block::Columns;
 use super::lane::{BlockReader, Gatherer, Lane};
 use super::segment::{Catalog, Level, Segment};
 use super::segment_writer::SegmentWriter;
@@ -165,7 +166,7 @@ impl Tsdb {
             for (start, (end, writer)) in &mut writers {
                 let from = samples.times.partition_point(|at| at < start);
                 let until = samples.times.partition_point(|at| at < end);
-                writer.push(series, &samples.times[from..until], &samples.values[from..until])?;
+                writer.push(series, Columns::of(samples, from, until))?;
             }
             Ok(())
         })?;

@@ -12,6 +12,7 @@
 mod activity;
 mod batch;
 mod block;
+mod exemplars;
 mod expire;
 mod flush;
 mod head;
@@ -20,13 +21,17 @@ mod journal;
 mod lane;
 mod merge;
 mod open_chunk;
+mod open_histogram;
 mod options;
+mod packed_histograms;
 mod packed_times;
 mod packed_values;
 mod postings;
 mod recover;
 mod rollup;
 mod salvage;
+#[cfg(test)]
+mod sample_histograms;
 mod segment;
 mod segment_writer;
 mod select;
@@ -54,6 +59,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use exemplars::ExemplarLog;
 use head::Heads;
 use index::Index;
 use series_keys::SeriesKeys;
@@ -88,6 +94,7 @@ pub struct Tsdb {
     catalog: RwLock<Arc<Catalog>>,
     metadata: RwLock<BTreeMap<String, Metadata>>,
     writer: Mutex<WriterState>,
+    exemplars: Mutex<ExemplarLog>,
     /// Held by flush, merge and expiry: they change segments and must take turns.
     upkeep: Mutex<Upkeep>,
     /// Counts removals of series, so that a batch with their ids is noticed.
@@ -137,15 +144,18 @@ impl Tsdb {
             }
         }
         let metadata = self.changed_metadata(batches);
+        let exemplars_max = self.options.exemplars_max;
+        let exemplars = self.lock_exemplars().stage(state.writer.exemplars(), exemplars_max);
         let written = state.writer.commit(self, &head, |txn| {
             for (family, record) in &metadata {
                 let bytes = encode_record(RecordKind::Metadata, METADATA_VERSION, record)?;
                 txn.insert(Table::Metadata, family.as_bytes(), &bytes)?;
             }
-            Ok(())
+            exemplars.save(txn)
         });
         match written {
             Ok(()) => {
+                self.lock_exemplars().publish(exemplars, exemplars_max);
                 if !metadata.is_empty() {
                     self.metadata.write().unwrap_or_else(PoisonError::into_inner).extend(metadata);
                 }
@@ -166,6 +176,7 @@ impl Tsdb {
             self.store.reopen()?;
         }
         state.writer.settle_failed(self, head)?;
+        self.reload_exemplars()?;
         state.unsettled = false;
         Ok(())
     }
@@ -185,8 +196,10 @@ impl Tsdb {
         batch
             .samples
             .iter()
-            .filter(|sample| sample.series & writer::NEW_SERIES == 0)
-            .all(|sample| index.all().contains(sample.series))
+            .map(|sample| sample.series)
+            .chain(batch.exemplars.iter().map(|(series, _)| *series))
+            .filter(|series| series & writer::NEW_SERIES == 0)
+            .all(|series| index.all().contains(series))
     }
 
     fn changed_metadata(&self, batches: &[Batch]) -> BTreeMap<String, Metadata> {

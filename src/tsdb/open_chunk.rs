@@ -9,8 +9,14 @@
 //!              2: whole number, difference as zig-zag varint
 //!              3 + i: the i-th (width, shift) of `XOR_SHAPES`: that many bytes of the XOR
 //! ```
+//! Behind a sample whose value is the mark of a histogram stands the histogram, in the form of
+//! [`super::open_histogram`].
 
-use super::varint;
+use std::sync::Arc;
+
+use super::{open_histogram, varint};
+use crate::model::{HISTOGRAM_NAN, Histogram};
+use crate::promql::Samples;
 
 /// What the next sample is encoded against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +39,7 @@ const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// The value as a whole number, if it is one that comes back bit for bit (−0.0 does not).
 #[inline]
-fn whole(bits: u64) -> Option<i64> {
+pub(super) fn whole(bits: u64) -> Option<i64> {
     let value = f64::from_bits(bits);
     if value.abs() > WHOLE_MAX {
         return None;
@@ -102,11 +108,43 @@ fn push_value(last: u64, bits: u64, out: &mut Vec<u8>) -> u8 {
         varint::put_signed(out, difference);
         return VALUE_VARINT;
     }
-    let xor = bits ^ last;
+    push_xor_bytes(bits ^ last, out)
+}
+
+/// Adds the bytes of an XOR that is not 0 and gives the code of their shape.
+#[inline]
+fn push_xor_bytes(xor: u64, out: &mut Vec<u8>) -> u8 {
     let shift = xor.trailing_zeros() / 8;
     let width = 8 - shift - xor.leading_zeros() / 8;
     out.extend_from_slice(&(xor >> (8 * shift)).to_le_bytes()[..width as usize]);
     xor_code(width, shift)
+}
+
+/// Takes the bytes of an XOR of a shape.
+#[inline]
+fn take_xor_bytes(code: u8, rest: &mut &[u8]) -> Option<u64> {
+    let (width, shift) = *XOR_SHAPES.get(usize::from(code.checked_sub(VALUE_XOR)?))?;
+    let mut bytes = [0; 8];
+    bytes[..usize::from(width)].copy_from_slice(varint::take_bytes(rest, usize::from(width))?);
+    Some(u64::from_le_bytes(bytes) << (8 * shift))
+}
+
+/// Adds an XOR with its code in front: [`VALUE_SAME`], or that of its shape.
+pub(super) fn push_xor(xor: u64, out: &mut Vec<u8>) {
+    let code_at = out.len();
+    out.push(VALUE_SAME);
+    if xor != 0 {
+        out[code_at] = push_xor_bytes(xor, out);
+    }
+}
+
+/// Takes what [`push_xor`] wrote.
+pub(super) fn take_xor(rest: &mut &[u8]) -> Option<u64> {
+    match varint::take_bytes(rest, 1)? {
+        [VALUE_SAME] => Some(0),
+        [code] => take_xor_bytes(*code, rest),
+        _ => None,
+    }
 }
 
 /// Takes the next sample from the front of `rest` and moves `tail` on. `None` where the bytes
@@ -130,13 +168,7 @@ pub(super) fn take(tail: &mut Tail, rest: &mut &[u8]) -> Option<(i64, u64)> {
             };
             (whole(tail.bits)?.wrapping_add(difference) as f64).to_bits()
         }
-        code => {
-            let (width, shift) = *XOR_SHAPES.get(usize::from(code - VALUE_XOR))?;
-            let mut bytes = [0; 8];
-            bytes[..usize::from(width)]
-                .copy_from_slice(varint::take_bytes(rest, usize::from(width))?);
-            tail.bits ^ (u64::from_le_bytes(bytes) << (8 * shift))
-        }
+        code => tail.bits ^ take_xor_bytes(code, rest)?,
     };
     let step = tail.step.wrapping_add(change);
     let at = tail.at.wrapping_add(step);
@@ -144,14 +176,20 @@ pub(super) fn take(tail: &mut Tail, rest: &mut &[u8]) -> Option<(i64, u64)> {
     Some((at, bits))
 }
 
-/// Decodes a whole chunk into columns, in order of arrival.
-pub(super) fn decode(bytes: &[u8], times: &mut Vec<i64>, values: &mut Vec<f64>) -> Option<Tail> {
+/// Decodes a whole chunk to the end of `out`, in order of arrival.
+pub(super) fn decode(bytes: &[u8], out: &mut Samples) -> Option<Tail> {
     let mut tail = Tail::default();
     let mut rest = bytes;
+    let mut histogram: Option<Arc<Histogram>> = None;
     while !rest.is_empty() {
         let (at, bits) = take(&mut tail, &mut rest)?;
-        times.push(at);
-        values.push(f64::from_bits(bits));
+        if bits == HISTOGRAM_NAN {
+            let next = Arc::new(open_histogram::take(histogram.as_deref(), &mut rest)?);
+            out.push_histogram(at, Arc::clone(&next));
+            histogram = Some(next);
+        } else {
+            out.push(at, f64::from_bits(bits));
+        }
     }
     Some(tail)
 }
@@ -168,17 +206,18 @@ mod tests {
         for (at, bits) in samples {
             push(&mut tail, *at, *bits, &mut out);
         }
-        let (mut times, mut values) = (Vec::new(), Vec::new());
-        assert_eq!(decode(&out, &mut times, &mut values), Some(tail));
+        let mut columns = Samples::default();
+        assert_eq!(decode(&out, &mut columns), Some(tail));
         let back: Vec<(i64, u64)> =
-            times.into_iter().zip(values.into_iter().map(f64::to_bits)).collect();
+            columns.times.into_iter().zip(columns.values.into_iter().map(f64::to_bits)).collect();
         assert_eq!(back, samples);
         out
     }
 
     fn value_bits() -> impl Strategy<Value = u64> {
         prop_oneof![
-            any::<u64>(),
+            // The mark of a histogram never comes as a number.
+            any::<u64>().prop_map(|bits| if bits == HISTOGRAM_NAN { 0 } else { bits }),
             Just(STALE_NAN),
             Just((-0.0f64).to_bits()),
             (-1_000_000i64..1_000_000).prop_map(|n| (n as f64).to_bits()),
@@ -199,7 +238,7 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            decode(&bytes, &mut Vec::new(), &mut Vec::new());
+            decode(&bytes, &mut Samples::default());
         }
     }
 

@@ -23,12 +23,14 @@ impl Default for Retention {
 pub struct TsdbOptions {
     /// Metric families whose type and help are remembered.
     pub metadata_max: usize,
+    /// Exemplars that are kept, of all series together.
+    pub exemplars_max: usize,
     /// Wire forms of label sets that are remembered, 16 bytes each.
     pub series_keys_max: usize,
 }
 
 impl Default for TsdbOptions {
     fn default() -> Self {
-        TsdbOptions { metadata_max: 20_000, series_keys_max: 8_000_000 }
+        TsdbOptions { metadata_max: 20_000, exemplars_max: 100_000, series_keys_max: 8_000_000 }
     }
 }

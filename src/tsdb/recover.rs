@@ -1,19 +1,21 @@
 //! Opening: everything that was acknowledged comes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::activity;
+use super::exemplars::ExemplarLog;
 use super::head::{Head, Heads, Span};
 use super::index::Index;
 use super::journal::{self, Part};
 use super::open_chunk::{self, Tail};
+use super::open_histogram;
 use super::segment::Catalog;
 use super::series_keys::{SeriesHasher, SeriesKeys};
 use super::writer::Writer;
 use super::{METADATA_VERSION, Tsdb, TsdbError, TsdbOptions, Upkeep, WriterState, series_table};
-use crate::model::Metadata;
+use crate::model::{HISTOGRAM_NAN, Histogram, Metadata};
 use crate::store::{KeyReader, RecordKind, Snapshot, Store, StoreError, Table, decode_record};
 
 /// What opening found.
@@ -34,6 +36,8 @@ pub(super) const FLUSHED_KEY: &[u8] = b"flushed-generation";
 struct Generation {
     head: Head,
     tails: Vec<Tail>,
+    /// The last histogram of each series that has any.
+    histograms: HashMap<u32, Arc<Histogram>>,
     next_sequence: u64,
     bytes: u64,
     damaged: bool,
@@ -57,6 +61,7 @@ impl Tsdb {
         let series_saved_until = index.next_id().max(activity::next_id(&snapshot)?);
         let generations = replay(&snapshot, &mut index, &mut report, progress)?;
         let metadata = load_metadata(&snapshot, &mut report)?;
+        let exemplars = ExemplarLog::load(&snapshot, &mut report.damage)?;
         let flushed = flushed_generation(&snapshot)?;
         drop(snapshot);
 
@@ -74,6 +79,7 @@ impl Tsdb {
             heads: RwLock::new(heads),
             catalog: RwLock::new(Arc::new(catalog)),
             metadata: RwLock::new(metadata),
+            exemplars: Mutex::new(exemplars),
             writer: Mutex::new(WriterState { writer, unsettled: false }),
             upkeep: Mutex::new(Upkeep { series_saved_until }),
             removals: AtomicU64::new(0),
@@ -114,6 +120,7 @@ fn replay(
         let generation = generations.entry(number).or_insert_with(|| Generation {
             head: Head::new(number),
             tails: Vec::new(),
+            histograms: HashMap::new(),
             next_sequence: 0,
             bytes: 0,
             damaged: false,
@@ -155,7 +162,7 @@ impl Generation {
         }
         let mut spans = Vec::new();
         let total = part.samples.len();
-        let tails = &mut self.tails;
+        let (tails, histograms) = (&mut self.tails, &mut self.histograms);
         part.for_each_sample(|series, rest| {
             if series >= super::writer::NEW_SERIES {
                 return None;
@@ -164,7 +171,12 @@ impl Generation {
             if tails.len() <= series as usize {
                 tails.resize(series as usize + 1, Tail::default());
             }
-            let (at, _) = open_chunk::take(&mut tails[series as usize], rest)?;
+            let (at, bits) = open_chunk::take(&mut tails[series as usize], rest)?;
+            if bits == HISTOGRAM_NAN {
+                let before = histograms.get(&series).map(Arc::as_ref);
+                let histogram = open_histogram::take(before, rest)?;
+                histograms.insert(series, Arc::new(histogram));
+            }
             let end = total - rest.len();
             spans.push(Span { series, at, end: end as u32, len: (end - start) as u32 });
             Some(())
@@ -196,7 +208,7 @@ fn continue_from(
                 last.head.generation,
                 last.next_sequence,
                 next_series,
-                last.tails,
+                (last.tails, last.histograms),
                 last.bytes,
             );
             (writer, Heads { frozen, active: Arc::new(last.head) })

@@ -2,10 +2,12 @@
 //! figures, at the time of its last sample, so that lookback works on them as on samples.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::head::put_in_order;
 use super::lane::{BlockReader, Gatherer, Lane};
 use super::segment::{Catalog, Column, Level, Resolution};
-use crate::model::is_stale_nan;
+use crate::model::{ResetHint, is_histogram_mark, is_stale_nan};
 use crate::promql::{Samples, Selection};
 use crate::store::StoreError;
 
@@ -17,14 +19,14 @@ pub(super) struct Figures {
 }
 
 /// Reduces samples to buckets of a resolution. `before` is the last value ahead of the first
-/// sample, where there is one: a counter's growth from there counts too. Staleness markers are
-/// left out.
+/// sample, where there is one: a counter's growth from there counts too. Staleness markers and
+/// histograms are left out.
 pub(super) fn reduce(samples: &Samples, resolution: Resolution, before: Option<f64>) -> Figures {
     let mut out = Figures::default();
     let mut previous = before;
     let mut bucket = None;
     for (at, value) in samples.times.iter().zip(&samples.values) {
-        if is_stale_nan(*value) {
+        if is_stale_nan(*value) || is_histogram_mark(*value) {
             continue;
         }
         let increase = match previous {
@@ -45,6 +47,30 @@ pub(super) fn reduce(samples: &Samples, resolution: Resolution, before: Option<f
     out
 }
 
+/// Of each bucket of time the last histogram: rates over many buckets come out of those as they
+/// would of all. Where another one of the bucket said that there was a reset, the last says it.
+pub(super) fn last_histograms(samples: &Samples, resolution: Resolution) -> Samples {
+    let mut out = Samples::default();
+    let mut bucket = None;
+    let mut reset = false;
+    for (at, histogram) in samples.times.iter().zip(&samples.histograms) {
+        let Some(histogram) = histogram else { continue };
+        let this = at.div_euclid(resolution.millis());
+        if bucket == Some(this) {
+            out.truncate(out.len() - 1);
+        } else {
+            (bucket, reset) = (Some(this), false);
+        }
+        reset |= histogram.reset_hint == ResetHint::Reset;
+        let mut histogram = Arc::clone(histogram);
+        if reset && histogram.reset_hint != ResetHint::Reset {
+            Arc::make_mut(&mut histogram).reset_hint = ResetHint::Reset;
+        }
+        out.push_histogram(*at, histogram);
+    }
+    out
+}
+
 impl Figures {
     fn begin(&mut self, at: i64, value: f64, increase: f64) {
         self.times.push(at);
@@ -52,7 +78,7 @@ impl Figures {
             figure.push(match column {
                 Column::Min | Column::Max | Column::Sum | Column::Last => value,
                 Column::Count => 1.0,
-                Column::Increase => increase,
+                Column::Increase | Column::Histogram => increase,
             });
         }
     }
@@ -69,7 +95,7 @@ impl Figures {
                 Column::Sum => *figure + value,
                 Column::Count => *figure + 1.0,
                 Column::Last => value,
-                Column::Increase => *figure + increase,
+                Column::Increase | Column::Histogram => *figure + increase,
             };
         }
     }
@@ -113,6 +139,7 @@ pub(super) struct RollupReader<'a> {
     how: Use,
     first: Vec<Lane<'a>>,
     second: Vec<Lane<'a>>,
+    histograms: Vec<Lane<'a>>,
     gatherer: Gatherer,
     other: Samples,
 }
@@ -143,10 +170,12 @@ impl<'a> RollupReader<'a> {
         let (first, second) = how.columns();
         let first = lanes(first);
         let second = second.map(lanes).unwrap_or_default();
-        (!first.is_empty()).then(|| RollupReader {
+        let histograms = lanes(Column::Histogram);
+        (!(first.is_empty() && histograms.is_empty())).then(|| RollupReader {
             how,
             first,
             second,
+            histograms,
             gatherer: Gatherer::default(),
             other: Samples::default(),
         })
@@ -164,6 +193,14 @@ impl<'a> RollupReader<'a> {
         if !self.second.is_empty() {
             gather(&mut self.second, &mut self.gatherer, series, (start, end), &mut self.other)?;
             combine(self.how, out, &self.other);
+        }
+        if !self.histograms.is_empty() {
+            let range = (start, end);
+            gather(&mut self.histograms, &mut self.gatherer, series, range, &mut self.other)?;
+            if !self.other.is_empty() {
+                out.extend_from(&self.other, 0, self.other.len());
+                put_in_order(out);
+            }
         }
         Ok(())
     }
@@ -218,7 +255,7 @@ fn combine(how: Use, first: &mut Samples, second: &Samples) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::STALE_NAN;
+    use crate::model::{Histogram, STALE_NAN};
 
     fn samples(pairs: &[(i64, f64)]) -> Samples {
         let mut out = Samples::default();
@@ -239,6 +276,37 @@ mod tests {
         assert_eq!(last, [2.0, 4.0]);
         // 3 → 5 → 9, then a reset to 2; then 2 → 4.
         assert_eq!(increase, [8.0, 2.0]);
+    }
+
+    #[test]
+    fn of_histograms_the_last_of_a_bucket_stays_and_tells_of_resets() {
+        let mut input = Samples::default();
+        let hints = [
+            (0, ResetHint::Unknown),
+            (200_000, ResetHint::Reset),
+            (299_999, ResetHint::Unknown),
+            (300_000, ResetHint::Unknown),
+            (610_000, ResetHint::Gauge),
+        ];
+        for (at, reset_hint) in hints {
+            let histogram = Histogram { sum: at as f64, reset_hint, ..Histogram::default() };
+            input.push_histogram(at, Arc::new(histogram));
+            input.push(at + 1, 1.0);
+        }
+        let last = last_histograms(&input, Resolution::FiveMinutes);
+        let told: Vec<_> =
+            last.histograms.iter().flatten().map(|h| (h.sum, h.reset_hint)).collect();
+        let expected = [
+            (299_999.0, ResetHint::Reset),
+            (300_000.0, ResetHint::Unknown),
+            (610_000.0, ResetHint::Gauge),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(last.times, [299_999, 300_000, 610_000]);
+        // The figures are those of the numbers alone.
+        let figures = reduce(&input, Resolution::FiveMinutes, None);
+        assert_eq!(figures.times, [200_001, 300_001, 610_001]);
+        assert_eq!(figures.columns[3], [2.0, 2.0, 1.0]);
     }
 
     #[test]

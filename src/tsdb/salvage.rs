@@ -46,7 +46,7 @@ pub fn salvage(
             });
         }
         Table::Meta | Table::Segments | Table::Activity => {}
-        Table::Blocks | Table::Journal | Table::Metadata | Table::Records => {
+        Table::Blocks | Table::Journal | Table::Metadata | Table::Records | Table::Exemplars => {
             store::newest(kept.entry(table).or_default(), key, value);
         }
     })?;

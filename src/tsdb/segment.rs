@@ -53,10 +53,12 @@ pub enum Column {
     Last,
     /// By how much a counter grew, resets allowed for.
     Increase,
+    /// The last histogram, where there are any; the other figures are of numbers alone.
+    Histogram,
 }
 
 impl Column {
-    /// All of them.
+    /// All figures of numbers.
     pub const ALL: [Column; 6] =
         [Column::Min, Column::Max, Column::Sum, Column::Count, Column::Last, Column::Increase];
 }
@@ -79,13 +81,16 @@ impl Level {
     }
 
     pub(super) fn from_code(code: u8) -> Option<Self> {
-        let column = |base: u8| Column::ALL.get(usize::from(code - base)).copied();
+        let column = |base: u8| match usize::from(code - base) {
+            6 => Some(Column::Histogram),
+            place => Column::ALL.get(place).copied(),
+        };
         Some(match code {
             0 => Level::Flushed,
             1 => Level::Hours,
             2 => Level::Day,
-            16..=21 => Level::Rollup(Resolution::FiveMinutes, column(16)?),
-            32..=37 => Level::Rollup(Resolution::Hour, column(32)?),
+            16..=22 => Level::Rollup(Resolution::FiveMinutes, column(16)?),
+            32..=38 => Level::Rollup(Resolution::Hour, column(32)?),
             _ => return None,
         })
     }
@@ -225,11 +230,12 @@ mod tests {
         let mut levels = vec![Level::Flushed, Level::Hours, Level::Day];
         for resolution in [Resolution::FiveMinutes, Resolution::Hour] {
             levels.extend(Column::ALL.map(|column| Level::Rollup(resolution, column)));
+            levels.push(Level::Rollup(resolution, Column::Histogram));
         }
         for level in levels {
             assert_eq!(Level::from_code(level.code()), Some(level));
         }
         assert_eq!(Level::from_code(3), None);
-        assert_eq!(Level::from_code(22), None);
+        assert_eq!(Level::from_code(23), None);
     }
 }

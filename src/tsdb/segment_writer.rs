@@ -2,7 +2,7 @@
 //! once its catalog entry is committed; blocks without one are removed at the next start.
 
 use super::TsdbError;
-use super::block::{BlockPacker, PackedBlock};
+use super::block::{BlockPacker, Columns, PackedBlock};
 use super::segment::{Catalog, Level, Origin, Segment};
 use crate::store::{Store, Table};
 
@@ -55,17 +55,12 @@ impl<'s> SegmentWriter<'s> {
     }
 
     /// Adds samples of a series, by rising series and time.
-    pub(super) fn push(
-        &mut self,
-        series: u32,
-        times: &[i64],
-        values: &[f64],
-    ) -> Result<(), TsdbError> {
-        let (Some(first), Some(last)) = (times.first(), times.last()) else { return Ok(()) };
-        self.segment.from_ms = self.segment.from_ms.min(*first);
-        self.segment.until_ms = self.segment.until_ms.max(*last);
+    pub(super) fn push(&mut self, series: u32, samples: Columns<'_>) -> Result<(), TsdbError> {
+        let Some((first, last)) = samples.bounds() else { return Ok(()) };
+        self.segment.from_ms = self.segment.from_ms.min(first);
+        self.segment.until_ms = self.segment.until_ms.max(last);
         let before = self.packed.len();
-        self.packer.push(series, times, values, &mut self.packed).map_err(codec)?;
+        self.packer.push(series, samples, &mut self.packed).map_err(codec)?;
         self.packed_bytes +=
             self.packed[before..].iter().map(|block| block.payload.len()).sum::<usize>();
         if self.packed_bytes >= SLICE_BYTES {

@@ -6,21 +6,22 @@ use std::sync::{Arc, PoisonError};
 
 use roaring::RoaringBitmap;
 
+use super::Tsdb;
+use super::activity::{self, DAY_MS};
 use super::head::{Head, Heads};
 use super::lane::{BlockReader, Gatherer, Lane};
 use super::rollup::RollupReader;
 use super::segment::{Catalog, Segment};
-use super::{Tsdb, activity};
 use crate::model::{Labels, Matcher};
-use crate::promql::{Samples, Selection, SeriesCursor, Source, SourceError};
+use crate::promql::{Samples, Selection, SeriesCursor, Source, SourceError, Stop};
 use crate::store::{Snapshot, StoreError};
 
 /// A view of the engine for the length of one query. Samples that become durable while it is
 /// open may appear in series that it has not come to yet.
 pub struct Reader {
-    tsdb: Arc<Tsdb>,
+    pub(super) tsdb: Arc<Tsdb>,
     heads: Heads,
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
     catalog: Arc<Catalog>,
 }
 
@@ -122,6 +123,14 @@ impl Source for Reader {
         &'a self,
         selection: &Selection,
     ) -> Result<Box<dyn SeriesCursor + 'a>, SourceError> {
+        self.select_until(selection, &Arc::default())
+    }
+
+    fn select_until<'a>(
+        &'a self,
+        selection: &Selection,
+        stop: &Arc<Stop>,
+    ) -> Result<Box<dyn SeriesCursor + 'a>, SourceError> {
         let (start, end) = (selection.start.millis(), selection.end.millis());
         let blocks = BlockReader::new(&self.snapshot)?;
         let raw = |s: &&Segment| s.level.is_raw() && s.overlaps(start, end);
@@ -129,9 +138,22 @@ impl Source for Reader {
         let lanes = segments.map(|s| Lane::new(s.clone(), Rc::clone(&blocks))).collect();
         let within = |(from, until): (i64, i64)| from <= end && until >= start;
         let heads = self.heads.all().filter(|head| head.bounds().is_some_and(within));
+        let ids = self.select_ids(&selection.matchers);
+        // Of many series it is worth knowing which have anything stored in these days.
+        let stored = match ids.len() {
+            0..ACTIVITY_WORTH_READING => None,
+            // A day more at either end: what is rolled up may stand a little beside its samples.
+            // A damaged day is no reason to fail; the blocks are what counts.
+            _ => {
+                let (from, until) = (start.saturating_sub(DAY_MS), end.saturating_add(DAY_MS));
+                activity::between(&self.snapshot, from, until).ok()
+            }
+        };
         Ok(Box::new(Cursor {
             reader: self,
-            ids: self.select_ids(&selection.matchers).into_iter(),
+            stop: Arc::clone(stop),
+            ids: ids.into_iter(),
+            stored,
             heads: heads.cloned().collect(),
             start,
             end,
@@ -144,9 +166,16 @@ impl Source for Reader {
     }
 }
 
+/// Of how many series on a selection asks which are active in its days, before it looks for
+/// their blocks one by one.
+const ACTIVITY_WORTH_READING: u64 = 1024;
+
 struct Cursor<'a> {
     reader: &'a Reader,
+    stop: Arc<Stop>,
     ids: roaring::bitmap::IntoIter,
+    /// The series that have stored samples in the days of the range, where that is known.
+    stored: Option<RoaringBitmap>,
     heads: Vec<Arc<Head>>,
     start: i64,
     end: i64,
@@ -160,13 +189,17 @@ struct Cursor<'a> {
 impl SeriesCursor for Cursor<'_> {
     fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>, SourceError> {
         for id in self.ids.by_ref() {
+            // Series without samples give nobody else an occasion to stop.
+            self.stop.check().map_err(|_| SourceError::Stopped)?;
             self.gatherer.clear();
-            if let Some(rollups) = &mut self.rollups {
-                rollups.read(id, self.start, self.end, &mut self.part)?;
-                self.gatherer.add(&self.part, 0);
-            }
-            for lane in &mut self.lanes {
-                lane.gather(id, self.start, self.end, &mut self.gatherer)?;
+            if self.stored.as_ref().is_none_or(|stored| stored.contains(id)) {
+                if let Some(rollups) = &mut self.rollups {
+                    rollups.read(id, self.start, self.end, &mut self.part)?;
+                    self.gatherer.add(&self.part, 0);
+                }
+                for lane in &mut self.lanes {
+                    lane.gather(id, self.start, self.end, &mut self.gatherer)?;
+                }
             }
             for head in &self.heads {
                 head.read_series(id, &mut self.scratch, &mut self.part);

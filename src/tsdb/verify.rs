@@ -2,7 +2,8 @@
 
 use super::block::{OpenBlock, Unpacker};
 use super::journal::Part;
-use super::{block, open_chunk, series_table};
+use super::{block, exemplars, open_chunk, open_histogram, series_table};
+use crate::model::HISTOGRAM_NAN;
 use crate::promql::Samples;
 use crate::store::Table;
 
@@ -29,12 +30,22 @@ pub fn inspect(table: Table, _key: &[u8], payload: &[u8]) -> Result<(), String> 
             let mut tail = open_chunk::Tail::default();
             // Times and values depend on the parts before; the form does not, but for whole
             // numbers, whose predecessor is unknown here.
-            let _ = part.for_each_sample(|_, rest| open_chunk::take(&mut tail, rest).map(|_| ()));
+            let _ = part.for_each_sample(|_, rest| {
+                let (_, bits) = open_chunk::take(&mut tail, rest)?;
+                if bits == HISTOGRAM_NAN {
+                    open_histogram::take(None, rest)?;
+                }
+                Some(())
+            });
             Ok(())
         }
         Table::Series => {
             let decoded = series_table::decode(payload, |_, _| {});
             decoded.ok_or_else(|| "a block of series that cannot be decoded".to_owned())
+        }
+        Table::Exemplars => {
+            let decoded = exemplars::decode(payload, |_, _| {});
+            decoded.ok_or_else(|| "a bundle of exemplars that cannot be decoded".to_owned())
         }
         Table::Meta | Table::Segments | Table::Activity | Table::Metadata | Table::Records => {
             Ok(())

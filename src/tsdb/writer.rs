@@ -7,9 +7,10 @@ use super::batch::Batch;
 use super::head::{Head, Span};
 use super::journal::{self, PartBuilder};
 use super::open_chunk::{self, Tail};
+use super::open_histogram;
 use super::series_keys::SeriesKey;
 use super::{Tsdb, TsdbError};
-use crate::model::Labels;
+use crate::model::{Exemplar, HISTOGRAM_NAN, Histogram, Labels};
 use crate::store::{Table, Txn};
 
 /// Marks an id in a batch as a place in its list of new series.
@@ -39,6 +40,8 @@ pub(super) struct Writer {
     next_series: u32,
     /// What the next sample of each series is encoded against, by series id.
     tails: Vec<Tail>,
+    /// The last histogram of each series that has any: the next is encoded against it.
+    histograms: HashMap<u32, Arc<Histogram>>,
     /// Bytes in the journal for this generation.
     pub(super) journal_bytes: u64,
     part: PartBuilder,
@@ -53,9 +56,14 @@ struct Group {
     spans: Vec<Span>,
     new: Vec<(u32, Labels)>,
     new_by_labels: HashMap<Labels, u32>,
+    exemplars: Vec<(u32, Exemplar)>,
     keys: Vec<(SeriesKey, u32)>,
     /// Tails as they were before the group.
     undo: Vec<(u32, Tail)>,
+    /// Histograms as they were before the group.
+    undo_histograms: Vec<(u32, Option<Arc<Histogram>>)>,
+    /// Room to encode one in.
+    packed: Vec<u8>,
     first_new: u32,
 }
 
@@ -66,51 +74,87 @@ impl Writer {
             sequence: 0,
             next_series,
             tails: Vec::new(),
+            histograms: HashMap::new(),
             journal_bytes: 0,
             part: PartBuilder::default(),
             group: Group { first_new: next_series, ..Group::default() },
         }
     }
 
-    /// Continues a generation whose journal has been replayed into `tails`.
+    /// Continues a generation whose journal has been replayed into tails and last histograms.
     pub(super) fn resume(
         generation: u32,
         sequence: u64,
         next_series: u32,
-        tails: Vec<Tail>,
+        (tails, histograms): (Vec<Tail>, HashMap<u32, Arc<Histogram>>),
         journal_bytes: u64,
     ) -> Self {
-        Writer { sequence, tails, journal_bytes, ..Writer::new(generation, next_series) }
+        let fresh = Writer::new(generation, next_series);
+        Writer { sequence, tails, histograms, journal_bytes, ..fresh }
     }
 
     /// Encodes a batch into the group. Nothing is visible yet.
     pub(super) fn stage(&mut self, tsdb: &Tsdb, batch: &Batch) -> std::io::Result<()> {
         let new_ids = self.resolve(tsdb, &batch.new)?;
         self.group.keys.extend_from_slice(&batch.learned);
+        self.group.exemplars.extend(batch.exemplars.iter().map(|(series, exemplar)| {
+            let series = match series & NEW_SERIES {
+                0 => *series,
+                _ => new_ids[(series ^ NEW_SERIES) as usize],
+            };
+            (series, exemplar.clone())
+        }));
+        let mut histograms = batch.histograms.iter();
         for sample in &batch.samples {
             let series = match sample.series & NEW_SERIES {
                 0 => sample.series,
                 _ => new_ids[(sample.series ^ NEW_SERIES) as usize],
             };
+            if sample.bits == HISTOGRAM_NAN {
+                // There is one for each mark.
+                let Some(histogram) = histograms.next() else { continue };
+                self.pack_histogram(series, histogram)?;
+                let packed = std::mem::take(&mut self.group.packed);
+                self.push(series, sample.at, sample.bits, &packed);
+                self.group.packed = packed;
+                continue;
+            }
             if self.part.is_full() {
                 self.close_part()?;
             }
-            let place = series as usize;
-            if place >= self.tails.len() {
-                self.tails.resize(place + 1, Tail::default());
-            }
-            let tail = &mut self.tails[place];
-            self.group.undo.push((series, *tail));
-            self.part.begin_sample(series);
-            let start = self.part.samples.len();
-            open_chunk::push(tail, sample.at, sample.bits, &mut self.part.samples);
-            let end = self.part.samples.len();
-            self.group.spans.push(Span {
-                series,
-                at: sample.at,
-                end: end as u32,
-                len: (end - start) as u32,
-            });
+            self.push(series, sample.at, sample.bits, &[]);
+        }
+        Ok(())
+    }
+
+    /// Adds a sample, and what stands behind it, to the open part. Inlined where nothing does:
+    /// that is the path of nearly all samples.
+    #[inline(always)]
+    fn push(&mut self, series: u32, at: i64, bits: u64, behind: &[u8]) {
+        let place = series as usize;
+        if place >= self.tails.len() {
+            self.tails.resize(place + 1, Tail::default());
+        }
+        let tail = &mut self.tails[place];
+        self.group.undo.push((series, *tail));
+        self.part.begin_sample(series);
+        let start = self.part.samples.len();
+        open_chunk::push(tail, at, bits, &mut self.part.samples);
+        self.part.samples.extend_from_slice(behind);
+        let end = self.part.samples.len();
+        let len = (end - start) as u32;
+        self.group.spans.push(Span { series, at, end: end as u32, len });
+    }
+
+    /// Encodes a histogram into the group's room for it, and closes the open part if it would
+    /// not fit.
+    fn pack_histogram(&mut self, series: u32, histogram: &Arc<Histogram>) -> std::io::Result<()> {
+        let before = self.histograms.insert(series, Arc::clone(histogram));
+        self.group.packed.clear();
+        open_histogram::push(before.as_deref(), histogram, &mut self.group.packed);
+        self.group.undo_histograms.push((series, before));
+        if self.part.is_full_with(self.group.packed.len()) {
+            self.close_part()?;
         }
         Ok(())
     }
@@ -145,6 +189,11 @@ impl Writer {
             ids.push(id);
         }
         Ok(ids)
+    }
+
+    /// The exemplars of the group.
+    pub(super) fn exemplars(&self) -> &[(u32, Exemplar)] {
+        &self.group.exemplars
     }
 
     fn close_part(&mut self) -> std::io::Result<()> {
@@ -226,6 +275,12 @@ impl Writer {
         for (series, tail) in self.group.undo.iter().rev() {
             self.tails[*series as usize] = *tail;
         }
+        for (series, before) in self.group.undo_histograms.drain(..).rev() {
+            match before {
+                Some(before) => drop(self.histograms.insert(series, before)),
+                None => drop(self.histograms.remove(&series)),
+            }
+        }
         self.next_series = self.group.first_new;
         self.part.clear();
         self.forget();
@@ -237,11 +292,14 @@ impl Writer {
         self.group.new.clear();
         self.group.new_by_labels.clear();
         self.group.keys.clear();
+        self.group.exemplars.clear();
         self.group.undo.clear();
+        self.group.undo_histograms.clear();
         self.group.first_new = self.next_series;
         // One huge group must not hold its memory for ever.
         self.group.undo.shrink_to(KEPT_CAPACITY);
         self.group.spans.shrink_to(KEPT_CAPACITY);
+        self.group.exemplars.shrink_to(KEPT_CAPACITY);
     }
 
     /// Starts the next generation: the journal's differences start anew, so that it can be

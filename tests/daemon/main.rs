@@ -5,4 +5,5 @@ mod commands;
 mod lifecycle;
 mod process;
 mod reloading;
+mod rules;
 mod systemd;

@@ -5,8 +5,19 @@
 #[allow(dead_code)]
 mod process;
 
+mod broken;
+mod compare;
+mod data;
 mod differential;
+mod exemplars;
+mod expression;
+mod federation;
 mod generate;
+mod histograms;
+mod known;
 mod peer;
+mod random;
+mod recording;
 mod remote_write;
+mod rule_files;
 mod stats;

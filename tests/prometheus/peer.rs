@@ -18,6 +18,14 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts it with a configuration and waits until it is ready.
     pub(crate) fn start(directory: &Path, config: &str) -> Prometheus {
+        Self::start_with_features(directory, config, "promql-per-step-stats")
+    }
+
+    pub(crate) fn start_with_features(
+        directory: &Path,
+        config: &str,
+        features: &str,
+    ) -> Prometheus {
         // Free a moment ago; nobody else starts servers on this machine meanwhile.
         let address = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
@@ -30,7 +38,8 @@ impl Prometheus {
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", directory.join("prometheus").display()))
             .arg(format!("--web.listen-address={address}"))
-            .args(["--web.enable-remote-write-receiver", "--enable-feature=promql-per-step-stats"])
+            .arg("--web.enable-remote-write-receiver")
+            .arg(format!("--enable-feature={features}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -124,20 +133,25 @@ pub(crate) fn write(address: SocketAddr, series: &[Series]) {
         }
         put(&mut body, 0x0A, &one);
     }
-    let packed = snap::raw::Encoder::new().compress_vec(&body).expect("compresses");
+    write_body(address, &body);
+}
+
+/// Sends a body of remote write 1.0.
+pub(crate) fn write_body(address: SocketAddr, body: &[u8]) {
+    let packed = snap::raw::Encoder::new().compress_vec(body).expect("compresses");
     let headers = "Content-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\n\
                    X-Prometheus-Remote-Write-Version: 0.1.0\r\n";
     let (status, answer) = send(address, "POST", "/api/v1/write", headers, &packed);
     assert_eq!(status / 100, 2, "{status}: {answer}");
 }
 
-fn put(out: &mut Vec<u8>, key: u8, bytes: &[u8]) {
+pub(crate) fn put(out: &mut Vec<u8>, key: u8, bytes: &[u8]) {
     out.push(key);
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-fn put_varint(out: &mut Vec<u8>, mut n: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         out.push(n as u8 | 0x80);
         n >>= 7;

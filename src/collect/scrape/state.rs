@@ -13,7 +13,7 @@ use crate::collect::relabel;
 use crate::decode::admit::admit_labels;
 use crate::decode::exposition::{Format, Item, Parser, SampleLine};
 use crate::model::{
-    Labels, LabelsBuilder, METRIC_NAME, Metadata, MetricType, Row, STALE_NAN, Timestamp,
+    Exemplar, Labels, LabelsBuilder, METRIC_NAME, Metadata, MetricType, Row, STALE_NAN, Timestamp,
 };
 
 /// Families whose facts are remembered per target.
@@ -33,6 +33,8 @@ const REPORT: [(&str, &str); 5] = [
 pub struct Outcome {
     /// The samples, the staleness markers of vanished series and the series about the scrape.
     pub rows: Vec<Row>,
+    /// Exemplars, with the series that they belong to.
+    pub exemplars: Vec<(Labels, Exemplar)>,
     /// Families that are new, or of which something else is said than before.
     pub metadata: Vec<(String, Metadata)>,
     /// Why the scrape failed, if it did.
@@ -75,6 +77,7 @@ struct Known {
 #[derive(Default)]
 struct Round {
     rows: Vec<Row>,
+    exemplars: Vec<(Labels, Exemplar)>,
     metadata: Vec<(String, Metadata)>,
     scraped: usize,
     kept: usize,
@@ -119,6 +122,7 @@ impl ScrapeState {
         let error = read.err();
         if error.is_some() {
             round.rows.clear();
+            round.exemplars.clear();
             round.metadata.clear();
             // What this round showed is not stored: only what was stored before ends.
             self.end_series(now, &mut round.rows, |_| true);
@@ -139,8 +143,8 @@ impl ScrapeState {
         if self.round == 1 {
             round.metadata.extend(report_metadata());
         }
-        let Round { rows, metadata, scraped, kept, added } = round;
-        Outcome { rows, metadata, error, scraped, kept, added }
+        let Round { rows, exemplars, metadata, scraped, kept, added } = round;
+        Outcome { rows, exemplars, metadata, error, scraped, kept, added }
     }
 
     /// The last words of a target that is scraped no more: markers for all its series, those
@@ -230,6 +234,8 @@ impl ScrapeState {
             known.pending = own_time.is_none();
             let at = own_time.map_or(now, Timestamp::from_millis);
             if at <= latest {
+                let exemplar = line.exemplar.and_then(|exemplar| exemplar.to_exemplar(at));
+                round.exemplars.extend(exemplar.map(|exemplar| (labels.clone(), exemplar)));
                 round.rows.push(Row { labels: labels.clone(), at, value: line.value.into() });
             }
         }

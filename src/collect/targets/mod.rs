@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::scrape::{Plan, Pool, Target};
 use crate::clock::Clock;
-use crate::model::{Labels, Metadata, Row, Timestamp};
+use crate::model::{Exemplar, Labels, Metadata, Row, Timestamp};
 use crate::telemetry::Telemetry;
 
 /// Targets that one group may have; further ones are left out and told in the log.
@@ -32,6 +32,8 @@ const DROPPED_MAX: usize = 1_000;
 pub struct Batch {
     /// Samples and staleness markers.
     pub rows: Vec<Row>,
+    /// Exemplars, with the series that they belong to.
+    pub exemplars: Vec<(Labels, Exemplar)>,
     /// What is new about metric families.
     pub metadata: Vec<(String, Metadata)>,
     /// To be answered once the rows are durable or refused; the error is shown in the list of

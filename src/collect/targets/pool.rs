@@ -150,7 +150,7 @@ impl PoolTask {
         for (_, mut state) in std::mem::take(&mut self.carried) {
             let rows = state.end(self.context.clock.now());
             // An error here is the store's and is told there: there is no target to show it at.
-            let _ = super::run::hand_over(&self.context, rows, Vec::new()).await;
+            let _ = super::run::hand_over(&self.context, rows, Vec::new(), Vec::new()).await;
         }
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{Batch, Context, Health, TargetStatus, lock};
 use crate::collect::scrape::{Answer, Client, ScrapeState, Target};
-use crate::model::{Metadata, Row, Timestamp};
+use crate::model::{Exemplar, Labels, Metadata, Row, Timestamp};
 
 /// How a target's task is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl TargetTask {
                 .scrapes
                 .add([if outcome.error.is_none() { "success" } else { "failure" }], 1);
             let handed = tokio::select! {
-                handed = hand_over(&self.context, outcome.rows, outcome.metadata) => handed,
+                handed = hand_over(&self.context, outcome.rows, outcome.exemplars, outcome.metadata) => handed,
                 how = told(&mut stopped) => return self.leave(how).await,
             };
             let error = outcome.error.or(handed.err());
@@ -85,7 +85,7 @@ impl TargetTask {
         if how == Stop::End {
             let rows = self.state.end(self.context.clock.now());
             // An error is the store's and told there: the target is no longer in the list.
-            let _ = hand_over(&self.context, rows, Vec::new()).await;
+            let _ = hand_over(&self.context, rows, Vec::new(), Vec::new()).await;
         }
         self.state
     }
@@ -140,6 +140,7 @@ async fn read(
 pub(super) async fn hand_over(
     context: &Context,
     rows: Vec<Row>,
+    exemplars: Vec<(Labels, Exemplar)>,
     metadata: Vec<(String, Metadata)>,
 ) -> Result<(), String> {
     if rows.is_empty() && metadata.is_empty() {
@@ -147,7 +148,7 @@ pub(super) async fn hand_over(
     }
     let (done, answered) = oneshot::channel();
     let gone = || "not stored: the store has stopped".to_owned();
-    context.sink.send(Batch { rows, metadata, done }).await.map_err(|_| gone())?;
+    context.sink.send(Batch { rows, exemplars, metadata, done }).await.map_err(|_| gone())?;
     answered.await.map_err(|_| gone())?.map_err(|error| format!("not stored: {error}"))
 }
 

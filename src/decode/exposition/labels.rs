@@ -117,12 +117,17 @@ pub(super) fn read<'a>(
     if named { Ok(()) } else { fault(0, "the metric has no name") }
 }
 
-/// Checks the labels of an exemplar, which has no name.
-pub(super) fn check_exemplar(braces: &str, format: Format) -> Result<(), Fault> {
+/// Reads the labels of an exemplar, which has no name.
+pub(super) fn read_exemplar<'a>(
+    braces: &'a str,
+    format: Format,
+    pairs: &mut LabelPairs<'a>,
+) -> Result<(), Fault> {
     let mut body = Body { text: braces, at: 1, format };
     while let Some(entry) = body.next_entry()? {
-        if let Entry::Name(at, _) = entry {
-            return fault(at, "expected a label and its value");
+        match entry {
+            Entry::Name(at, _) => return fault(at, "expected a label and its value"),
+            Entry::Label(label, value) => pairs.push((label, value)),
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Which format a body has.
 
+use super::Escaping;
+
 /// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -55,9 +57,59 @@ impl Format {
     }
 }
 
+/// The version of the text format that a client with this `Accept` is best answered in, `0.0.4`
+/// or `1.0.0`, and how names are to be escaped (`Negotiate` in `common/expfmt/expfmt.go`, without
+/// the formats that are not text).
+pub fn text_for(accept: Option<&str>) -> (&'static str, Escaping) {
+    let mut ranges: Vec<(f64, Vec<&str>)> = accept
+        .unwrap_or("")
+        .split(',')
+        .map(|range| {
+            let parts: Vec<&str> = range.split(';').map(str::trim).collect();
+            let weight = parts.iter().find_map(|part| part.strip_prefix("q="));
+            (weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)), parts)
+        })
+        .collect();
+    ranges.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut escaping = Escaping::default();
+    for (_, parts) in ranges {
+        let param =
+            |name: &str| parts.iter().find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+        // What comes before the text formats in the client's order counts too, as in Go.
+        if let Some(asked) = param("escaping").and_then(Escaping::from_name) {
+            escaping = asked;
+        }
+        if parts.first().is_some_and(|media| media.eq_ignore_ascii_case("text/plain")) {
+            match param("version") {
+                None | Some("0.0.4") => return ("0.0.4", escaping),
+                Some("1.0.0") => return ("1.0.0", escaping),
+                Some(_) => {}
+            }
+        }
+    }
+    ("0.0.4", escaping)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_text_format_and_its_escaping_are_chosen_by_the_client() {
+        for (accept, chosen) in [
+            (None, ("0.0.4", Escaping::Underscores)),
+            (Some("*/*"), ("0.0.4", Escaping::Underscores)),
+            (Some("text/plain;version=1.0.0;escaping=allow-utf-8"), ("1.0.0", Escaping::AllowUtf8)),
+            (
+                Some("text/plain;version=0.0.4;q=0.3,text/plain;version=1.0.0;escaping=dots;q=0.4"),
+                ("1.0.0", Escaping::Dots),
+            ),
+            (Some("text/plain;escaping=nonsense"), ("0.0.4", Escaping::Underscores)),
+            (Some(ACCEPT), ("1.0.0", Escaping::AllowUtf8)),
+        ] {
+            assert_eq!(text_for(accept), chosen, "{accept:?}");
+        }
+    }
 
     #[test]
     fn the_content_type_decides_and_text_is_the_fallback() {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::Format;
 use super::labels::{self, LabelPairs};
-use crate::model::MetricType;
+use crate::model::{Exemplar, Labels, MetricType, Timestamp};
 
 /// Why a text is not an exposition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,12 +63,37 @@ pub struct SampleLine<'a> {
     pub value: f64,
     /// The time in Unix milliseconds, if the text gives one.
     pub at_ms: Option<i64>,
-    /// Whether an exemplar follows (OpenMetrics only). It was checked and is not kept.
-    pub exemplar: bool,
+    /// The exemplar that follows (OpenMetrics only).
+    pub exemplar: Option<ExemplarLine<'a>>,
     format: Format,
     /// For errors: the whole text, and where the series stands in it.
     text: &'a str,
     offset: usize,
+}
+
+/// An exemplar as it stands in the text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExemplarLine<'a> {
+    /// The labels with their braces, checked.
+    braces: &'a str,
+    value: f64,
+    at_ms: Option<i64>,
+    format: Format,
+}
+
+impl ExemplarLine<'_> {
+    /// The exemplar of a sample at `at`, the time of the exemplar too if it has none of its own.
+    /// `None` where a label comes twice.
+    pub fn to_exemplar(&self, at: Timestamp) -> Option<Exemplar> {
+        let mut pairs = LabelPairs::new();
+        labels::read_exemplar(self.braces, self.format, &mut pairs).ok()?;
+        Some(Exemplar {
+            labels: Labels::from_pairs(pairs).ok()?,
+            value: self.value,
+            at: self.at_ms.map_or(at, Timestamp::from_millis),
+            timed: self.at_ms.is_some(),
+        })
+    }
 }
 
 impl<'a> SampleLine<'a> {
@@ -281,7 +306,7 @@ impl<'a> Parser<'a> {
             kind: self.kind,
             value,
             at_ms: None,
-            exemplar: false,
+            exemplar: None,
             format: self.format,
             text: self.text,
             offset: start,
@@ -292,8 +317,7 @@ impl<'a> Parser<'a> {
             self.skip_spaces();
         }
         if self.format == Format::OpenMetrics && self.byte() == Some(b'#') {
-            self.exemplar()?;
-            line.exemplar = true;
+            line.exemplar = Some(self.exemplar()?);
         }
         self.end_of_line("a time or the end of the line")?;
         Ok(line)
@@ -330,8 +354,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// ` # {labels} value [time]`: checked, not kept.
-    fn exemplar(&mut self) -> Result<(), Fault> {
+    /// ` # {labels} value [time]`
+    fn exemplar(&mut self) -> Result<ExemplarLine<'a>, Fault> {
         self.at += 1;
         self.skip_spaces();
         if self.byte() != Some(b'{') {
@@ -339,15 +363,15 @@ impl<'a> Parser<'a> {
         }
         let start = self.at;
         self.at = labels::braces_end(self.text, start, self.format)?;
-        labels::check_exemplar(&self.text[start..self.at], self.format)
+        labels::read_exemplar(&self.text[start..self.at], self.format, &mut LabelPairs::new())
             .map_err(|(at, what)| (start + at, what))?;
+        let braces = &self.text[start..self.at];
         self.skip_spaces();
-        self.value()?;
+        let value = self.value()?;
         self.skip_spaces();
-        if !matches!(self.byte(), None | Some(b'\n')) {
-            self.time()?;
-        }
-        Ok(())
+        let timed = !matches!(self.byte(), None | Some(b'\n'));
+        let at_ms = if timed { Some(self.time()?) } else { None };
+        Ok(ExemplarLine { braces, value, at_ms, format: self.format })
     }
 }
 

@@ -19,7 +19,7 @@ fn lines(text: &str, format: Format) -> Result<Vec<Line>, ExpositionError> {
             let mut pairs = Vec::new();
             line.labels(&mut pairs)?;
             let pairs = pairs.into_iter().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
-            out.push((pairs, line.value, line.at_ms, line.exemplar));
+            out.push((pairs, line.value, line.at_ms, line.exemplar.is_some()));
         }
     }
     Ok(out)

@@ -1,5 +1,61 @@
 //! The messages of both versions as prost knows them: only the oracle of the tests uses them.
 
+/// `Histogram` and `BucketSpan`, which are the same in both versions.
+pub(crate) mod both {
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(crate) struct Histogram {
+        #[prost(oneof = "Count", tags = "1, 2")]
+        pub(crate) count: Option<Count>,
+        #[prost(double, tag = "3")]
+        pub(crate) sum: f64,
+        #[prost(sint32, tag = "4")]
+        pub(crate) schema: i32,
+        #[prost(double, tag = "5")]
+        pub(crate) zero_threshold: f64,
+        #[prost(oneof = "ZeroCount", tags = "6, 7")]
+        pub(crate) zero_count: Option<ZeroCount>,
+        #[prost(message, repeated, tag = "8")]
+        pub(crate) negative_spans: Vec<Span>,
+        #[prost(sint64, repeated, tag = "9")]
+        pub(crate) negative_deltas: Vec<i64>,
+        #[prost(double, repeated, tag = "10")]
+        pub(crate) negative_counts: Vec<f64>,
+        #[prost(message, repeated, tag = "11")]
+        pub(crate) positive_spans: Vec<Span>,
+        #[prost(sint64, repeated, tag = "12")]
+        pub(crate) positive_deltas: Vec<i64>,
+        #[prost(double, repeated, tag = "13")]
+        pub(crate) positive_counts: Vec<f64>,
+        #[prost(int32, tag = "14")]
+        pub(crate) reset_hint: i32,
+        #[prost(int64, tag = "15")]
+        pub(crate) timestamp: i64,
+        #[prost(double, repeated, tag = "16")]
+        pub(crate) custom_values: Vec<f64>,
+    }
+    #[derive(Clone, Copy, PartialEq, prost::Oneof)]
+    pub(crate) enum Count {
+        #[prost(uint64, tag = "1")]
+        Whole(u64),
+        #[prost(double, tag = "2")]
+        Float(f64),
+    }
+    #[derive(Clone, Copy, PartialEq, prost::Oneof)]
+    pub(crate) enum ZeroCount {
+        #[prost(uint64, tag = "6")]
+        Whole(u64),
+        #[prost(double, tag = "7")]
+        Float(f64),
+    }
+    #[derive(Clone, Copy, PartialEq, prost::Message)]
+    pub(crate) struct Span {
+        #[prost(sint32, tag = "1")]
+        pub(crate) offset: i32,
+        #[prost(uint32, tag = "2")]
+        pub(crate) length: u32,
+    }
+}
+
 pub(crate) mod one {
     #[derive(Clone, PartialEq, prost::Message)]
     pub(crate) struct WriteRequest {
@@ -14,7 +70,7 @@ pub(crate) mod one {
         pub(crate) labels: Vec<Label>,
         #[prost(message, repeated, tag = "2")]
         pub(crate) samples: Vec<Point>,
-        // Opaque here: they are counted only.
+        // Opaque here: exemplars are counted only, histograms have an oracle of their own.
         #[prost(bytes = "vec", repeated, tag = "3")]
         pub(crate) exemplars: Vec<Vec<u8>>,
         #[prost(bytes = "vec", repeated, tag = "4")]

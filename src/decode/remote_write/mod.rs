@@ -9,13 +9,17 @@
 //! only cut into text for a series that it sees for the first time. Both versions give keys of
 //! the same form, so they may share that cache.
 
+mod exemplar;
+mod histogram;
 mod series;
 pub mod v1;
 pub mod v2;
 
+pub use exemplar::ExemplarIter;
+pub use histogram::HistogramIter;
 pub use series::{LabelIter, LabelKey, MetadataEntry, SampleIter};
 
 #[cfg(test)]
-mod messages;
+pub(crate) mod messages;
 #[cfg(test)]
 mod oracle;

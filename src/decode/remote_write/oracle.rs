@@ -40,8 +40,8 @@ fn ours_v1(body: &[u8]) -> Result<Plain, super::super::WireError> {
                     .map(|label| label.map(|(n, v)| (n.to_owned(), v.to_owned())))
                     .collect::<Result<_, _>>()?,
                 samples: series.samples().map(|s| s.map(bits)).collect::<Result<_, _>>()?,
-                exemplars: series.exemplars() as usize,
-                histograms: series.histograms() as usize,
+                exemplars: series.exemplar_count() as usize,
+                histograms: series.histogram_count() as usize,
                 created: None,
             }),
             v1::Entry::Metadata(entry) => plain.metadata.push((
@@ -113,8 +113,8 @@ fn ours_v2(body: &[u8]) -> Result<Plain, super::super::WireError> {
                 .map(|label| label.map(|(n, v)| (n.to_owned(), v.to_owned())))
                 .collect::<Result<_, _>>()?,
             samples: series.samples().map(|s| s.map(bits)).collect::<Result<_, _>>()?,
-            exemplars: series.exemplars() as usize,
-            histograms: series.histograms() as usize,
+            exemplars: series.exemplar_count() as usize,
+            histograms: series.histogram_count() as usize,
             created: series.created_ms(),
         });
         if let Some(entry) = series.metadata()? {

@@ -118,6 +118,12 @@ fn usual_sample(field: &[u8; USUAL_FIELD_BYTES]) -> Option<Sample> {
 }
 
 impl SampleIter<'_> {
+    /// Whether the series has no samples.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.cursor.is_empty()
+    }
+
     #[cold]
     fn next_unusual(&mut self) -> Result<Option<Sample>, WireError> {
         let found = self.find_sample();

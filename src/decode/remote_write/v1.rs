@@ -1,5 +1,7 @@
 //! `prometheus.WriteRequest`, remote write 1.0 (`prompb/remote.proto`, `prompb/types.proto`).
 
+use super::exemplar::ExemplarIter;
+use super::histogram::HistogramIter;
 use super::series::{LabelKey, MetadataEntry, SampleIter, metric_type};
 use crate::decode::wire::{Cursor, WireError, WireType};
 
@@ -67,7 +69,9 @@ pub struct Series<'a> {
     /// From the first sample field to the last.
     samples: Cursor<'a>,
     exemplars: u32,
-    histograms: u32,
+    /// From the first histogram field to the last.
+    histograms: Cursor<'a>,
+    histogram_count: u32,
 }
 
 /// The key of a `labels` field.
@@ -99,7 +103,8 @@ impl<'a> Series<'a> {
             labels_contiguous: found.contiguous,
             samples: part(found.samples),
             exemplars: found.exemplars,
-            histograms: found.histograms,
+            histograms: part(found.histograms),
+            histogram_count: found.histogram_count,
         })
     }
 
@@ -135,14 +140,27 @@ impl<'a> Series<'a> {
         SampleIter { cursor: self.samples }
     }
 
-    /// How many exemplars there are. They are counted, not read.
-    pub fn exemplars(&self) -> u32 {
+    /// How many exemplars there are.
+    #[inline]
+    pub fn exemplar_count(&self) -> u32 {
         self.exemplars
     }
 
-    /// How many native histograms there are. They are counted, not read.
-    pub fn histograms(&self) -> u32 {
-        self.histograms
+    /// The exemplars in the order in which they came.
+    pub fn exemplars(&self) -> ExemplarIter<'a, 'a> {
+        ExemplarIter { cursor: self.body, field: 3, symbols: None }
+    }
+
+    /// How many native histograms there are.
+    #[inline]
+    pub fn histogram_count(&self) -> u32 {
+        self.histogram_count
+    }
+
+    /// The native histograms in the order in which they came; those of more than `buckets_max`
+    /// buckets are refused.
+    pub fn histograms(&self, buckets_max: usize) -> HistogramIter<'a> {
+        HistogramIter { cursor: self.histograms, field: 4, buckets_max }
     }
 
     /// Where the series begins in the body.
@@ -158,7 +176,8 @@ struct Found {
     contiguous: bool,
     samples: (usize, usize),
     exemplars: u32,
-    histograms: u32,
+    histograms: (usize, usize),
+    histogram_count: u32,
 }
 
 impl Found {
@@ -188,7 +207,11 @@ impl Found {
             }
             (4, WireType::Bytes) => {
                 rest.bytes()?;
-                self.histograms += 1;
+                if self.histogram_count == 0 {
+                    self.histograms.0 = start;
+                }
+                self.histograms.1 = rest.offset() - base;
+                self.histogram_count += 1;
             }
             (1..=4, _) => return Err(rest.wrong_layout()),
             (field, wire) => rest.skip(field, wire)?,

@@ -1,6 +1,8 @@
 //! `io.prometheus.write.v2.Request`, remote write 2.0
 //! (`prompb/io/prometheus/write/v2/types.proto`).
 
+use super::exemplar::ExemplarIter;
+use super::histogram::HistogramIter;
 use super::series::{LabelKey, MetadataEntry, SampleIter, metric_type};
 use crate::decode::wire::{Cursor, WireError, WireType};
 use crate::model::{METRIC_NAME, MetricType};
@@ -90,13 +92,15 @@ pub struct Series<'r, 'a> {
     metadata: Option<(MetricType, &'a str, &'a str)>,
     created_ms: Option<i64>,
     exemplars: u32,
-    histograms: u32,
+    /// From the first `histograms` field to the last.
+    histograms: Cursor<'a>,
+    histogram_count: u32,
 }
 
 impl<'r, 'a> Series<'r, 'a> {
     fn read(request: &'r Request<'a>, body: Cursor<'a>) -> Result<Self, WireError> {
         let base = body.offset();
-        let (mut refs, mut samples) = ((0, 0), (0, 0));
+        let (mut refs, mut samples, mut histograms) = ((0, 0), (0, 0), (0, 0));
         let nothing = Cursor::new(&[], base);
         let mut series = Series {
             request,
@@ -106,7 +110,8 @@ impl<'r, 'a> Series<'r, 'a> {
             metadata: None,
             created_ms: None,
             exemplars: 0,
-            histograms: 0,
+            histograms: nothing,
+            histogram_count: 0,
         };
         let mut rest = body;
         while !rest.is_empty() {
@@ -123,7 +128,11 @@ impl<'r, 'a> Series<'r, 'a> {
                 }
                 (3, WireType::Bytes) => {
                     rest.bytes()?;
-                    series.histograms += 1;
+                    if series.histogram_count == 0 {
+                        histograms.0 = start;
+                    }
+                    histograms.1 = rest.offset() - base;
+                    series.histogram_count += 1;
                 }
                 (4, WireType::Bytes) => {
                     rest.bytes()?;
@@ -140,6 +149,7 @@ impl<'r, 'a> Series<'r, 'a> {
         };
         series.refs = part(refs);
         series.samples = part(samples);
+        series.histograms = part(histograms);
         Ok(series)
     }
 
@@ -225,14 +235,26 @@ impl<'r, 'a> Series<'r, 'a> {
         self.created_ms
     }
 
-    /// How many exemplars there are. They are counted, not read.
-    pub fn exemplars(&self) -> u32 {
+    /// How many exemplars there are.
+    #[inline]
+    pub fn exemplar_count(&self) -> u32 {
         self.exemplars
     }
 
-    /// How many native histograms there are. They are counted, not read.
-    pub fn histograms(&self) -> u32 {
-        self.histograms
+    /// The exemplars in the order in which they came.
+    pub fn exemplars(&self) -> ExemplarIter<'r, 'a> {
+        ExemplarIter { cursor: self.body, field: 4, symbols: Some(&self.request.symbols) }
+    }
+
+    /// How many native histograms there are.
+    pub fn histogram_count(&self) -> u32 {
+        self.histogram_count
+    }
+
+    /// The native histograms in the order in which they came; those of more than `buckets_max`
+    /// buckets are refused.
+    pub fn histograms(&self, buckets_max: usize) -> HistogramIter<'a> {
+        HistogramIter { cursor: self.histograms, field: 3, buckets_max }
     }
 
     /// Where the series begins in the body.

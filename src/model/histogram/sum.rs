@@ -125,9 +125,16 @@ fn union(own: &[Cell], other: &[Cell], mode: Mode) -> Vec<Cell> {
     }
 }
 
-/// The bounds that both have.
+/// The bounds that both have; those of each rise.
 pub(super) fn shared_bounds(a: &[f64], b: &[f64]) -> Vec<f64> {
-    a.iter().copied().filter(|bound| b.contains(bound)).collect()
+    let mut others = b.iter().peekable();
+    a.iter()
+        .copied()
+        .filter(|bound| {
+            while others.next_if(|other| *other < bound).is_some() {}
+            others.peek().is_some_and(|other| *other == bound)
+        })
+        .collect()
 }
 
 /// Adds buckets to those of fewer custom bounds: each to the first that ends no earlier.
@@ -237,7 +244,8 @@ impl Histogram {
             let merge = |own: Vec<Cell>, theirs: Vec<Cell>| {
                 let own = coarser(own, by(self.schema), mode);
                 let theirs = coarser(theirs, by(other.schema), mode);
-                // Buckets inside the zero bucket are in its count already.
+                // Buckets inside the zero bucket are in its count already. Those that reach beyond
+                // it at the coarser schema only are not told apart, in Prometheus neither.
                 let inside = |cell: &Cell| {
                     is_exponential_schema(schema)
                         && exponential_bound(cell.index, schema) <= self.zero_threshold

@@ -277,6 +277,24 @@ impl Rules<'_> {
                 out.values.push(ABSENT);
                 continue;
             }
+            let (a, b) = if swapped { (*o, *m) } else { (*m, *o) };
+            let mut outcome = None;
+            if any_histogram || is_trimming(self.op) {
+                let (left, right) = if swapped { (one, many) } else { (many, one) };
+                let (left, right) = (element(left, step, a), element(right, step, b));
+                let note = |annotation| self.run.note(annotation, self.span);
+                outcome = with_histograms(self.op, left, right, note).map(|found| (found, left));
+            }
+            match outcome {
+                Some((found, left)) => push(out, found, left, self.returns_bool),
+                None if !is_filter => out.values.push(arithmetic::apply(self.op, a, b)),
+                None if arithmetic::compares(self.op, a, b) => out.values.push(a),
+                None => out.values.push(ABSENT),
+            }
+            // A pair that a comparison lets not through does not count as a match.
+            if out.values.last().is_none_or(|value| is_absent(*value)) {
+                continue;
+            }
             let again = steps.add(step);
             let again = by_labels.as_mut().map_or(again, |of_labels| of_labels.add(step));
             if again {
@@ -290,23 +308,6 @@ impl Rules<'_> {
                     .to_owned(),
                 ));
             }
-            let (a, b) = if swapped { (*o, *m) } else { (*m, *o) };
-            if any_histogram || is_trimming(self.op) {
-                let (left, right) = if swapped { (one, many) } else { (many, one) };
-                let (left, right) = (element(left, step, a), element(right, step, b));
-                let note = |annotation| self.run.note(annotation, self.span);
-                if let Some(found) = with_histograms(self.op, left, right, note) {
-                    push(out, found, left, self.returns_bool);
-                    continue;
-                }
-            }
-            out.values.push(if !is_filter {
-                arithmetic::apply(self.op, a, b)
-            } else if arithmetic::compares(self.op, a, b) {
-                a
-            } else {
-                ABSENT
-            });
         }
         Ok(())
     }
@@ -324,8 +325,8 @@ impl SeriesStream for Join<'_> {
                 // Its buffer goes back to the stream below.
                 *out = current.series;
             }
-            let nothing_to_match = self.entries.is_empty() && self.fill_one.is_none();
-            if nothing_to_match || self.left_over.is_some() || !self.many.next(out)? {
+            // Read to its end even where nothing can match: its errors and warnings count.
+            if self.left_over.is_some() || !self.many.next(out)? {
                 self.left_over.get_or_insert_default();
                 return self.fill_left_over(out);
             }

@@ -41,12 +41,15 @@ pub(in crate::promql) fn info_series<'r>(
     let lookback_ms = run.options.lookback_ms;
     let start = read.first().saturating_sub(lookback_ms).saturating_add(1);
     let step_ms = if grid.len > 1 { grid.step } else { 0 };
-    let mut cursor = run.select(&Selection {
-        matchers,
-        start: Timestamp::from_millis(start),
-        end: Timestamp::from_millis(read.last()),
-        hints: Hints { step_ms, range_ms: 0, function: Some("info") },
-    })?;
+    let mut cursor = run.select(
+        None,
+        &Selection {
+            matchers,
+            start: Timestamp::from_millis(start),
+            end: Timestamp::from_millis(read.last()),
+            hints: Hints { step_ms, range_ms: 0, function: Some("info") },
+        },
+    )?;
     let mut samples = Samples::default();
     let mut found = Vec::new();
     while let Some(labels) = cursor.next(&mut samples)? {

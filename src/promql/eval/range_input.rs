@@ -72,7 +72,7 @@ impl<'r> RangeInput<'r> {
         let width = range_ms.saturating_add(before);
         let mut wanted = selection(selector, &reference, width, range_ms, function);
         wanted.end = Timestamp::from_millis(wanted.end.millis().saturating_add(after));
-        let kind = Input::Store(run.select(&wanted)?);
+        let kind = Input::Store(run.select(Some(selector), &wanted)?);
         let input = Self::new(run, kind, reference, range_ms);
         Ok(RangeInput { ends: (ends, lookback_ms), ..input })
     }

@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 
 use super::super::annotations::{Annotation, Annotations};
-use super::super::answer::{Options, QueryError};
+use super::super::answer::{Blame, Options, QueryError};
+use super::super::ast::{Expr, VectorSelector};
 use super::super::source::{Samples, Selection, SeriesCursor, Source, SourceError};
 use super::super::span::Span;
 use super::grid::{Grid, StepSeries};
@@ -34,6 +35,8 @@ pub(in crate::promql) struct Run<'r> {
     held: Cell<u64>,
     peak: Cell<u64>,
     read: Cell<u64>,
+    /// How many samples each selector read, in the order in which they were opened.
+    selectors: RefCell<Vec<(&'r VectorSelector, u64)>>,
     annotations: RefCell<Annotations>,
 }
 
@@ -53,6 +56,7 @@ impl<'r> Run<'r> {
             held: Cell::new(0),
             peak: Cell::new(0),
             read: Cell::new(0),
+            selectors: RefCell::default(),
             annotations: RefCell::default(),
         }
     }
@@ -86,7 +90,25 @@ impl<'r> Run<'r> {
     fn admit_count(&self, count: u64) -> Result<()> {
         let total = self.held.get().saturating_add(count);
         self.peak.set(self.peak.get().max(total));
-        if total > self.options.max_samples { Err(QueryError::TooManySamples) } else { Ok(()) }
+        if total > self.options.max_samples {
+            return Err(QueryError::TooManySamples(self.blame()));
+        }
+        Ok(())
+    }
+
+    /// The selector that read most so far; of equals the first.
+    fn blame(&self) -> Blame {
+        let selectors = self.selectors.borrow();
+        let most = selectors.iter().rev().max_by_key(|(_, samples)| *samples);
+        let most = most.filter(|(_, samples)| *samples > 0);
+        Blame {
+            selector: most.map(|(selector, samples)| {
+                (Expr::Vector((*selector).clone()).to_string(), *samples)
+            }),
+            span: most.map_or_else(Span::default, |(selector, _)| selector.span),
+            place: None,
+            allowed: self.options.max_samples,
+        }
     }
 
     /// Notes something about the result; `span` is where its cause stands.
@@ -103,9 +125,22 @@ impl<'r> Run<'r> {
         self.annotations.borrow().clone()
     }
 
-    pub(super) fn select(&'r self, selection: &Selection) -> Result<Cursor<'r>> {
-        let inner = self.source.select(selection).map_err(|e| self.source_error(e))?;
-        Ok(Cursor { run: self, inner })
+    /// Opens a selection for a selector; `info` reads more than what is written in the query.
+    pub(super) fn select(
+        &'r self,
+        selector: Option<&'r VectorSelector>,
+        selection: &Selection,
+    ) -> Result<Cursor<'r>> {
+        let inner = self
+            .source
+            .select_until(selection, &self.options.stop)
+            .map_err(|e| self.source_error(e))?;
+        let mut selectors = self.selectors.borrow_mut();
+        let number = selector.map(|selector| {
+            selectors.push((selector, 0));
+            selectors.len() - 1
+        });
+        Ok(Cursor { run: self, inner, selector: number })
     }
 
     fn source_error(&self, error: SourceError) -> QueryError {
@@ -143,6 +178,8 @@ impl Drop for Held<'_> {
 pub(super) struct Cursor<'r> {
     run: &'r Run<'r>,
     inner: Box<dyn SeriesCursor + 'r>,
+    /// Its place among the selectors of the run.
+    selector: Option<usize>,
 }
 
 impl Cursor<'_> {
@@ -153,8 +190,13 @@ impl Cursor<'_> {
             end_stale_histograms(samples);
             let histograms = samples.histograms.iter().flatten().map(|h| h.samples() as u64);
             let count = samples.len() as u64 + histograms.sum::<u64>();
-            self.run.admit_count(count)?;
             self.run.read.set(self.run.read.get() + count);
+            let mut selectors = self.run.selectors.borrow_mut();
+            if let Some((_, read)) = self.selector.and_then(|number| selectors.get_mut(number)) {
+                *read += count;
+            }
+            drop(selectors);
+            self.run.admit_count(count)?;
         }
         Ok(labels)
     }

@@ -51,13 +51,13 @@ struct Latest<'r> {
 /// The series of an instant selector; with `times` the seconds of the samples, for `timestamp`.
 pub(super) fn open<'r>(
     run: &'r Run<'r>,
-    selector: &VectorSelector,
+    selector: &'r VectorSelector,
     grid: Grid,
     function: Option<&'static str>,
     times: bool,
 ) -> Result<Stream<'r>> {
     let fixed = fixed_time(run, selector.at);
-    let reference = Reference { grid, fixed, offset: selector.offset_ms };
+    let mut reference = Reference { grid, fixed, offset: selector.offset_ms };
     let lookback_ms = run.options.lookback_ms;
     let mut wanted = selection(selector, &reference, lookback_ms, 0, function);
     // The times of samples are those of the last ones, smoothed or not.
@@ -65,7 +65,12 @@ pub(super) fn open<'r>(
     if smoothed {
         wanted.end = Timestamp::from_millis(wanted.end.millis().saturating_add(lookback_ms));
     }
-    let cursor = run.select(&wanted)?;
+    let cursor = run.select(Some(selector), &wanted)?;
+    if times && fixed.is_some() {
+        // Prometheus reads for the offset, but then looks without it
+        // (`rangeEvalTimestampFunctionOverVectorSelector`).
+        reference.offset = 0;
+    }
     Ok(Box::new(Latest {
         run,
         counting: run.tally.counting(),

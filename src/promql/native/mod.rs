@@ -4,6 +4,8 @@ mod elements;
 mod fold;
 mod quantile;
 mod rate;
+#[cfg(test)]
+mod robust;
 
 pub(super) use elements::{Element, Outcome, operate};
 pub(super) use fold::Fold;

@@ -128,8 +128,18 @@ impl<'t> Parser<'t> {
         self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |t| t.end as usize)
     }
 
+    fn previous_kind(&self) -> TokenKind {
+        let previous = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
+        previous.map_or(TokenKind::Eof, |token| token.kind)
+    }
+
     fn error(&self, span: Span, message: impl Into<String>) -> ParseError {
         ParseError::new(self.text, span, message)
+    }
+
+    /// Whether the lexer could not go on at the word at hand.
+    fn is_lex_error(&self) -> bool {
+        self.peek().kind == TokenKind::Error
     }
 
     /// The complaint about the word at hand; what the lexer had to say comes first.
@@ -174,7 +184,19 @@ impl<'t> Parser<'t> {
             let (return_bool, matching) = self.modifiers()?;
             // A power binds to the right: what follows may be of its own level.
             let right_floor = if op == BinaryOp::Pow { precedence - 1 } else { precedence };
-            let right = self.expression(right_floor, level + 1)?;
+            let after = self.previous_kind();
+            let first = self.at;
+            let right = match self.expression(right_floor, level + 1) {
+                // Labels were possible too, and that is what the grammar misses.
+                Err(_)
+                    if self.at == first
+                        && matches!(after, TokenKind::GroupLeft | TokenKind::GroupRight)
+                        && !self.is_lex_error() =>
+                {
+                    return Err(self.unexpected("grouping opts", "\"(\""));
+                }
+                right => right?,
+            };
             let height = left.height.max(right.height) + 1;
             if height > NESTING_MAX {
                 return Err(self.too_deep());

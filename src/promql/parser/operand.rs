@@ -92,14 +92,23 @@ impl Parser<'_> {
         if self.accept(TokenKind::RightParen).is_some() {
             return Ok((args, height));
         }
+        let mut comma = None;
         loop {
-            let arg = self.expression(0, level + 1)?;
+            let first = self.at;
+            let arg = match (self.expression(0, level + 1), comma) {
+                // Prometheus's grammar takes a comma for a trailing one before it looks at what
+                // follows and cannot begin an argument.
+                (Err(_), Some(comma)) if self.at == first && !self.is_lex_error() => {
+                    let message = "trailing commas not allowed in function call args";
+                    return Err(self.error(Self::span_of(comma), message));
+                }
+                (arg, _) => arg?,
+            };
             height = height.max(arg.height);
             args.push(arg.expr);
-            let Some(comma) = self.accept(TokenKind::Comma) else { break };
-            if self.peek().kind == TokenKind::RightParen {
-                let message = "trailing commas not allowed in function call args";
-                return Err(self.error(Self::span_of(comma), message));
+            comma = self.accept(TokenKind::Comma);
+            if comma.is_none() {
+                break;
             }
         }
         if self.accept(TokenKind::RightParen).is_none() {
@@ -110,6 +119,7 @@ impl Parser<'_> {
 
     fn aggregate(&mut self, op: AggregateOp, start: Token, level: usize) -> Result<Parsed> {
         let mut grouping = self.grouping()?;
+        let may_follow = grouping.is_none();
         if self.peek().kind != TokenKind::LeftParen {
             return Err(self.unexpected("aggregation", ""));
         }
@@ -120,6 +130,10 @@ impl Parser<'_> {
         let (without, grouping) = grouping.unwrap_or((false, Vec::new()));
         let span = Span::new(start.start as usize, self.previous_end());
         let wanted = if op.has_param() { 2 } else { 1 };
+        // The grammar looks one word further before it counts: a grouping might follow.
+        if may_follow && self.is_lex_error() {
+            return Err(self.unexpected("", ""));
+        }
         if args.is_empty() {
             return Err(self.error(span, "no arguments for aggregate expression provided"));
         }
