@@ -169,7 +169,7 @@ impl<'r> RangeCall<'r> {
         mixed::Mixed {
             run: self.run,
             kind: self.kind,
-            span: self.spans.1,
+            span: self.spans.0,
             metric,
             reference: &self.input.reference,
             range_ms: self.input.range_ms,
