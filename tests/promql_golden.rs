@@ -367,6 +367,7 @@ golden! {
     functions_give_what_prometheus_gives: "functions.txt", at least 50;
     histograms_are_interpolated_as_in_prometheus: "histograms.txt", at least 12;
     native_histograms_are_those_of_prometheus: "native_histograms.txt", at least 60;
+    native_histograms_follow_their_specification: "native_histogram_rules.txt", at least 100;
     ranges_reach_beyond_their_ends: "extended.txt", at least 25;
     missing_sides_are_filled: "fill.txt", at least 14;
     info_metrics_lend_their_labels: "info.txt", at least 14;

@@ -5,15 +5,20 @@
 #[path = "promql/memory.rs"]
 mod memory;
 
+use std::sync::Arc;
+
 use memory::Memory;
 use proptest::prelude::*;
-use vedette::model::{Labels, Timestamp};
+use vedette::model::{
+    Buckets, CUSTOM_BUCKETS_SCHEMA, Histogram, Labels, Reading, ResetHint, Timestamp,
+};
 use vedette::promql::{self, Options, Value};
 
 fn name() -> BoxedStrategy<String> {
     prop_oneof![
         Just("m".to_owned()),
         Just("b".to_owned()),
+        Just("h".to_owned()),
         Just("sum".to_owned()),
         Just("by".to_owned()),
         Just("job:m:rate5m".to_owned()),
@@ -127,6 +132,9 @@ fn vector() -> BoxedStrategy<String> {
             Just("last_over_time"),
             Just("absent_over_time"),
             Just("mad_over_time"),
+            Just("sum_over_time"),
+            Just("first_over_time"),
+            Just("ts_of_last_over_time"),
         ]
         .boxed();
         let map = prop_oneof![
@@ -138,6 +146,8 @@ fn vector() -> BoxedStrategy<String> {
             Just("hour"),
             Just("ln"),
             Just("round"),
+            Just("histogram_count"),
+            Just("histogram_stddev"),
         ]
         .boxed();
         let fold = prop_oneof![
@@ -200,6 +210,11 @@ fn vector() -> BoxedStrategy<String> {
                 .prop_map(|(a, o, b)| format!("({a}) {o} ({b})"))
                 .boxed(),
             (inner.clone(), number()).prop_map(|(a, n)| format!("({a}) * {n}")).boxed(),
+            (inner.clone(), number()).prop_map(|(a, n)| format!("({a}) / {n}")).boxed(),
+            (inner.clone(), number()).prop_map(|(a, n)| format!("({a}) </ {n}")).boxed(),
+            (inner.clone(), number())
+                .prop_map(|(a, n)| format!("histogram_fraction(-1, {n}, {a})"))
+                .boxed(),
             (inner.clone(), number()).prop_map(|(v, n)| format!("limit_ratio({n}, {v})")).boxed(),
             inner.clone().prop_map(|v| format!("info({v}, {{x=~\".*\"}})")).boxed(),
             inner
@@ -238,8 +253,91 @@ fn memory() -> Memory {
             memory.add(&labels, at * 10_000, value);
         }
     }
+    add_histograms(&mut memory);
     memory.sort();
     memory
+}
+
+/// Series of native histograms: counters with resets, changing resolution, bounds and hints,
+/// numbers among them, gaps and staleness markers.
+fn add_histograms(memory: &mut Memory) {
+    for place in 0..3_i32 {
+        let a = place.to_string();
+        let labels = Labels::from_pairs([("__name__", "h"), ("a", a.as_str())]);
+        let labels = labels.expect("valid labels");
+        for at in 0..20 {
+            let phase = (at + i64::from(place)) % 10;
+            match phase {
+                3 => continue,
+                6 if place == 1 => memory.add(&labels, at * 10_000, f64::from(place)),
+                8 => memory.add(&labels, at * 10_000, f64::from_bits(vedette::model::STALE_NAN)),
+                n => {
+                    let histogram = Arc::new(histogram(place, n as i32));
+                    memory.add(&labels, at * 10_000, Reading::Histogram(histogram));
+                }
+            }
+        }
+    }
+}
+
+fn histogram(place: i32, n: i32) -> Histogram {
+    let counts: Vec<f64> = (0..4).map(|bucket| f64::from((n * (bucket + place)) % 7)).collect();
+    let populated: f64 = counts.iter().sum();
+    let positive = Buckets::from_pairs((0..).zip(counts));
+    let reset_hint = match n {
+        0 => ResetHint::Reset,
+        1 => ResetHint::NotReset,
+        2 if place == 2 => ResetHint::Gauge,
+        _ => ResetHint::Unknown,
+    };
+    let sum = if n == 7 { f64::NAN } else { f64::from(n) * 1.5 };
+    if place == 2 {
+        let custom_bounds = if n % 2 == 0 { vec![-1.0, 0.5, 4.0] } else { vec![0.5, 1.0, 4.0] };
+        let schema = CUSTOM_BUCKETS_SCHEMA;
+        let count = populated;
+        return Histogram {
+            reset_hint,
+            schema,
+            count,
+            sum,
+            positive,
+            custom_bounds,
+            ..Histogram::default()
+        };
+    }
+    let negative = Buckets::from_pairs([(-1, f64::from(n)), (3, 0.5)]);
+    Histogram {
+        reset_hint,
+        schema: if n > 4 { 0 } else { 2 },
+        zero_threshold: if n % 3 == 0 { 0.001 } else { 0.6 },
+        zero_count: 2.0,
+        count: populated + f64::from(n) + 2.5,
+        sum,
+        positive,
+        negative,
+        custom_bounds: Vec::new(),
+    }
+}
+
+/// Whether both say the same, every NaN being the same.
+fn same_histograms(a: Option<&Histogram>, b: Option<&Histogram>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => {
+            let scalars = |h: &Histogram| [h.zero_threshold, h.zero_count, h.count, h.sum];
+            let all = |a: &[f64], b: &[f64]| {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(*a, *b))
+            };
+            (a.schema, a.reset_hint) == (b.schema, b.reset_hint)
+                && all(&scalars(a), &scalars(b))
+                && all(&a.custom_bounds, &b.custom_bounds)
+                && a.positive.spans == b.positive.spans
+                && a.negative.spans == b.negative.spans
+                && all(&a.positive.counts, &b.positive.counts)
+                && all(&a.negative.counts, &b.negative.counts)
+        }
+        _ => false,
+    }
 }
 
 fn same(a: f64, b: f64) -> bool {
@@ -331,12 +429,16 @@ proptest! {
                 let series = matrix.iter().find(|s| s.labels == one.labels);
                 let found = series.and_then(|s| {
                     let place = s.samples.times.iter().position(|t| *t == time)?;
-                    Some(s.samples.values[place])
+                    Some((s.samples.values[place], s.samples.histogram(place)))
                 });
+                let histogram = one.histogram.as_deref();
                 prop_assert!(
-                    found.is_some_and(|f| same(f, one.sample.value)),
-                    "{} at {}: {} is {} as an instant, {:?} in the range",
-                    text, time, one.labels, one.sample.value, found
+                    found.is_some_and(|(value, other)| {
+                        same_histograms(histogram, other.map(|h| &**h))
+                            && (histogram.is_some() || same(value, one.sample.value))
+                    }),
+                    "{} at {}: {} is {} {:?} as an instant, {:?} in the range",
+                    text, time, one.labels, one.sample.value, histogram, found
                 );
             }
         }

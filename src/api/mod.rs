@@ -5,6 +5,7 @@
 //! [`router`].
 
 mod admin;
+mod answer;
 mod auth;
 mod body;
 mod error;

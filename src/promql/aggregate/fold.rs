@@ -37,6 +37,8 @@ struct Native {
     fold: Option<Box<Fold>>,
     seen: bool,
     incompatible: bool,
+    /// It had become incompatible before there was a number: those do not count any more.
+    sealed: bool,
 }
 
 pub(super) fn open<'r>(
@@ -160,6 +162,7 @@ impl Group {
                 let metric = series.labels.metric_name().unwrap_or("").to_owned();
                 run.note(Annotation::MixedExponentialCustom { metric }, span);
                 native.incompatible = true;
+                native.sealed = self.value.get(step).is_none_or(|v| is_absent(*v));
             }
         }
         run.check()
@@ -252,7 +255,9 @@ impl Group {
                 run.note(Annotation::MismatchedCustomBuckets { operation }, span);
             }
             if !is_absent(*value) {
-                run.note(Annotation::MixedFloatsHistogramsAggregation, span);
+                if !native.sealed {
+                    run.note(Annotation::MixedFloatsHistogramsAggregation, span);
+                }
                 *value = ABSENT;
                 continue;
             }

@@ -44,7 +44,7 @@ pub(super) fn split(samples: &mut Samples) -> Vec<Point> {
 pub(super) struct Mixed<'s, 'r> {
     pub run: &'s Run<'r>,
     pub kind: RangeKind,
-    /// Where the range stands.
+    /// Where the first argument stands.
     pub span: Span,
     /// The metric's name, for annotations; empty if it has none.
     pub metric: &'s str,

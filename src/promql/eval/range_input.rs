@@ -107,7 +107,7 @@ impl<'r> RangeInput<'r> {
     pub(super) fn next(&mut self, samples: &mut Samples) -> Result<Option<Labels>> {
         let found = self.read(samples)?;
         if found.is_some() {
-            self.tally.windows(self.counting, &self.reference, self.range_ms, &samples.times);
+            self.tally.windows(self.counting, &self.reference, self.range_ms, samples);
         }
         Ok(found)
     }

@@ -94,7 +94,7 @@ impl SeriesStream for Latest<'_> {
                 self.fill(out)
             };
             if any {
-                self.run.tally.column(self.counting, &out.values);
+                self.run.tally.column(self.counting, out);
                 out.labels = labels;
                 out.drop_name = self.times;
                 return Ok(true);
