@@ -123,6 +123,9 @@ impl Around<'_> {
     }
 
     fn difference(&self, is_counter: bool) -> f64 {
+        if self.smoothed && self.times[self.first()] > self.end {
+            return ABSENT;
+        }
         let Some(extent) = self.extent(is_counter) else { return ABSENT };
         let mut difference = extent.right - extent.left;
         if is_counter {
@@ -149,7 +152,7 @@ impl Around<'_> {
 }
 
 /// The error for histograms in a range that is not plain.
-pub(super) fn refuse_histograms(ends: Ends) -> Result<()> {
+fn refuse_histograms(ends: Ends) -> Result<()> {
     if ends == Ends::Plain {
         return Ok(());
     }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::super::annotations::{Annotation, HistogramOperation};
 use super::super::functions::RangeKind;
-use super::super::native::{Element, Fold, Point, difference, last_difference};
+use super::super::native::{Around, Element, Fold, Point, difference, last_difference};
 use super::super::source::Samples;
 use super::super::span::Span;
+use super::extended::Ends;
 use super::grid::{ABSENT, Reference, StepSeries};
 use super::rate;
 use super::run::{Result, Run};
@@ -50,6 +51,8 @@ pub(super) struct Mixed<'s, 'r> {
     pub metric: &'s str,
     pub reference: &'s Reference,
     pub range_ms: i64,
+    /// What is done at the ends, and how far to reach for it.
+    pub ends: (Ends, i64),
     pub numbers: &'s Samples,
     pub histograms: &'s [Point],
 }
@@ -72,11 +75,13 @@ impl Mixed<'_, '_> {
     /// Replaces the values of all steps that see a histogram.
     pub(super) fn overlay(&self, out: &mut StepSeries) -> Result<()> {
         let mut work = 0;
+        let (before, after) = self.ends.0.margins(self.ends.1);
         for step in 0..self.reference.grid.len {
             let end = self.reference.at(step);
             let start = end.saturating_sub(self.range_ms);
-            let from = self.histograms.partition_point(|(at, _)| *at <= start);
-            let to = self.histograms.partition_point(|(at, _)| *at <= end);
+            let (first, last) = (start.saturating_sub(before), end.saturating_add(after));
+            let from = self.histograms.partition_point(|(at, _)| *at <= first);
+            let to = self.histograms.partition_point(|(at, _)| *at <= last);
             let points = self.histograms.get(from..to).unwrap_or(&[]);
             if points.is_empty() {
                 continue;
@@ -87,8 +92,8 @@ impl Mixed<'_, '_> {
                 self.run.check()?;
             }
             let times = &self.numbers.times;
-            let from = times.partition_point(|at| *at <= start);
-            let to = times.partition_point(|at| *at <= end);
+            let from = times.partition_point(|at| *at <= first);
+            let to = times.partition_point(|at| *at <= last);
             let parts = Parts {
                 times: times.get(from..to).unwrap_or(&[]),
                 numbers: self.numbers.values.get(from..to).unwrap_or(&[]),
@@ -188,6 +193,9 @@ impl Mixed<'_, '_> {
     /// count would be zero.
     fn stretched(&self, parts: &Parts<'_>) -> Value {
         let is_counter = self.kind != RangeKind::Delta;
+        if self.ends.0 != Ends::Plain {
+            return self.extended(parts, is_counter);
+        }
         let ([(first_at, first), .., (last_at, _)], points) = (parts.points, parts.points) else {
             return Value::Number(ABSENT);
         };
@@ -204,6 +212,26 @@ impl Mixed<'_, '_> {
             per_seconds,
         );
         found.mul(factor);
+        Value::Histogram(Arc::new(found))
+    }
+
+    /// The same without extrapolation: the range reaches for the samples around it.
+    fn extended(&self, parts: &Parts<'_>, is_counter: bool) -> Value {
+        let around = Around {
+            points: parts.points,
+            start: parts.start,
+            end: parts.end,
+            smoothed: self.ends.0 == Ends::Smoothed,
+            is_counter,
+            metric: self.metric,
+        };
+        let mut notes = Vec::new();
+        let found = around.difference(&mut notes);
+        notes.into_iter().for_each(|note| self.note(note));
+        let Some(mut found) = found else { return Value::Number(ABSENT) };
+        if self.kind == RangeKind::Rate {
+            found.div(self.range_ms as f64 / 1000.0);
+        }
         Value::Histogram(Arc::new(found))
     }
 
@@ -280,13 +308,19 @@ impl<'s> Parts<'s> {
         })
     }
 
-    /// How many neighbours differ.
+    /// How many neighbours differ, from the last sample at or before the start on if there is one
+    /// (`pickFirstSampleIndices`); absent where none is after the start.
     fn count_pairs(&self, differs: impl Fn(Element<'_>, Element<'_>) -> bool) -> f64 {
         let mut count = 0.0;
         let mut later: Option<Element<'_>> = None;
-        for (_, element) in self.elements_backwards() {
-            if later.is_some_and(|later| differs(element, later)) {
-                count += 1.0;
+        for (at, element) in self.elements_backwards() {
+            match later {
+                None if at <= self.start => return ABSENT,
+                Some(later) if differs(element, later) => count += 1.0,
+                _ => {}
+            }
+            if at <= self.start {
+                break;
             }
             later = Some(element);
         }

@@ -124,15 +124,10 @@ impl SeriesStream for RangeCall<'_> {
     fn next(&mut self, out: &mut StepSeries) -> Result<bool> {
         while let Some(labels) = self.input.next(&mut self.samples)? {
             self.run.check()?;
-            // Ranges that reach beyond their ends refuse histograms.
-            let histograms = match self.input.ends.0 {
-                Ends::Plain => mixed::split(&mut self.samples),
-                _ => Vec::new(),
-            };
+            let histograms = mixed::split(&mut self.samples);
             self.fill(&mut out.values)?;
             out.histograms.clear();
             if !histograms.is_empty() {
-                extended::refuse_histograms(self.input.ends.0)?;
                 let metric = labels.metric_name().unwrap_or("");
                 self.mixed(metric, &histograms).overlay(out)?;
             }
@@ -173,6 +168,7 @@ impl<'r> RangeCall<'r> {
             metric,
             reference: &self.input.reference,
             range_ms: self.input.range_ms,
+            ends: self.input.ends,
             numbers: &self.samples,
             histograms,
         }

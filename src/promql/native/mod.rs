@@ -1,6 +1,7 @@
 //! What functions and operators do with native histograms.
 
 mod elements;
+mod extended;
 mod fold;
 mod quantile;
 mod rate;
@@ -8,6 +9,7 @@ mod rate;
 mod robust;
 
 pub(super) use elements::{Element, Outcome, operate};
+pub(super) use extended::Around;
 pub(super) use fold::Fold;
 pub(super) use quantile::{fraction, quantile};
 pub(super) use rate::{Point, difference, last_difference};

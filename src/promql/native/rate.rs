@@ -8,7 +8,7 @@ use crate::model::{Histogram, ResetHint};
 /// A histogram at a time in Unix milliseconds.
 pub(in crate::promql) type Point = (i64, Arc<Histogram>);
 
-fn mismatched(operation: HistogramOperation) -> Annotation {
+pub(super) fn mismatched(operation: HistogramOperation) -> Annotation {
     Annotation::MismatchedCustomBuckets { operation }
 }
 
