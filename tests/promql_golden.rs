@@ -155,7 +155,10 @@ fn load(memory: &mut Memory, step: i64, lines: &[&str]) {
 }
 
 fn query(memory: &Memory, kind: &str, rest: &str, expected: &[&str]) -> Result<(), String> {
-    let (times, text) = rest.split_once(": ").expect("times: query");
+    let (times, text) = rest
+        .split_once(": ")
+        .or_else(|| rest.strip_suffix(':').map(|times| (times, "")))
+        .expect("times: query");
     let times: Vec<i64> = times.split_whitespace().map(duration).collect();
     let options = Options::default();
     let answer = promql::parse(text).map_err(|e| e.to_string()).and_then(|expr| {

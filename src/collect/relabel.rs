@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use regex::Regex;
 
 use crate::config::{RelabelAction, RelabelConfig};
-use crate::model::{LabelsBuilder, is_classic_label_name};
+use crate::model::{LabelsBuilder, anchored_regex, is_classic_label_name};
 
 /// Why a step cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,8 +107,9 @@ impl Relabel {
             ])?,
             Replace | Keep | Drop | HashMod | LabelMap => {}
         }
-        let regex = Regex::new(&format!("^(?s:{})$", config.regex)).map_err(|error| {
-            RelabelError::Regex { regex: config.regex.clone(), what: error.to_string() }
+        let regex = anchored_regex(&config.regex).map_err(|error| RelabelError::Regex {
+            regex: config.regex.clone(),
+            what: error.reason,
         })?;
         Ok(Relabel {
             config: config.clone(),

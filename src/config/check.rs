@@ -1,6 +1,6 @@
 //! What holds between settings, beyond the type of each.
 
-use regex::Regex;
+use crate::model::anchored_regex;
 
 use super::{AuthMode, Period, RelabelAction, RelabelConfig, ScrapeConfig, Settings};
 
@@ -195,13 +195,8 @@ fn check_scrape_times(group: &ScrapeConfig, key: &dyn Fn(&str) -> String) -> Res
 
 /// What Prometheus refuses when it loads its file (`model/relabel/relabel.go`, `Validate`).
 fn check_relabel(step: &RelabelConfig) -> Result<(), String> {
-    if let Err(error) = Regex::new(&format!("^(?s:{})$", step.regex)) {
-        let reason = error.to_string();
-        return Err(format!(
-            "`regex` {:?}: {}",
-            step.regex,
-            reason.lines().last().unwrap_or_default().trim()
-        ));
+    if let Err(error) = anchored_regex(&step.regex) {
+        return Err(format!("`regex` {:?}: {}", step.regex, error.reason));
     }
     let writes = matches!(
         step.action,

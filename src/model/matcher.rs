@@ -4,6 +4,7 @@ use std::fmt;
 
 use regex::Regex;
 
+use super::go_regexp::translate;
 use super::{Labels, is_classic_label_name};
 
 /// How a matcher compares.
@@ -33,11 +34,11 @@ impl MatchOp {
 
 /// Why a matcher cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid regular expression {pattern:?}: {reason}")]
+#[error("error parsing regexp: {reason}")]
 pub struct MatcherError {
     /// The expression as it was given.
     pub pattern: String,
-    /// What is wrong with it.
+    /// What is wrong with it, and where, in the words of Go's `regexp/syntax`.
     pub reason: String,
 }
 
@@ -54,6 +55,24 @@ pub struct Matcher {
 /// Bounds the compiled size of one regular expression, in bytes.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
+/// Compiles an expression of Go's syntax, anchored at both ends, `.` matching newlines too: what
+/// matchers, `label_replace` and relabelling mean by an expression (`NewFastRegexMatcher` in
+/// `model/labels/regexp.go`, `NewRegexp` in `model/relabel/relabel.go`).
+pub fn anchored_regex(pattern: &str) -> Result<Regex, MatcherError> {
+    let failed = |reason| MatcherError { pattern: pattern.to_owned(), reason };
+    let written = translate(pattern).map_err(failed)?;
+    regex::RegexBuilder::new(&format!("{ANCHORED_START}{written}{ANCHORED_END}"))
+        .size_limit(REGEX_BYTES_MAX)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => failed(format!("expression too large: `{pattern}`")),
+            error => failed(format!("{}: `{pattern}`", last_line(&error.to_string()))),
+        })
+}
+
+const ANCHORED_START: &str = "^(?s:";
+const ANCHORED_END: &str = ")$";
+
 impl Matcher {
     /// A matcher on the label `name`; compiles the expression where there is one.
     pub fn new(
@@ -64,15 +83,7 @@ impl Matcher {
         let value = value.into();
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Regex | MatchOp::NotRegex => Some(
-                regex::RegexBuilder::new(&format!("^(?s:{value})$"))
-                    .size_limit(REGEX_BYTES_MAX)
-                    .build()
-                    .map_err(|error| MatcherError {
-                        pattern: value.clone(),
-                        reason: last_line(&error.to_string()),
-                    })?,
-            ),
+            MatchOp::Regex | MatchOp::NotRegex => Some(anchored_regex(&value)?),
         };
         Ok(Matcher { name: name.into(), op, value, regex })
     }
@@ -95,6 +106,12 @@ impl Matcher {
     /// The value or expression as it was written.
     pub fn value(&self) -> &str {
         &self.value
+    }
+
+    /// The expression without its anchors, in the syntax of the `regex` crate (`value` is in Go's).
+    pub fn expression(&self) -> Option<&str> {
+        let written = self.regex.as_ref()?.as_str();
+        written.strip_prefix(ANCHORED_START)?.strip_suffix(ANCHORED_END)
     }
 
     /// Whether a label of this value satisfies it (the empty text where the label is absent).
@@ -166,6 +183,6 @@ mod tests {
     fn a_broken_expression_is_named() {
         let error = Matcher::new("a", MatchOp::Regex, "(").expect_err("unclosed");
         assert_eq!(error.pattern, "(");
-        assert!(error.to_string().contains("unclosed group"), "{error}");
+        assert_eq!(error.to_string(), "error parsing regexp: missing closing ): `(`");
     }
 }

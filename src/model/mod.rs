@@ -4,6 +4,7 @@
 //! them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
 mod exemplar;
+mod go_regexp;
 mod histogram;
 mod kahan;
 mod labels;
@@ -23,7 +24,7 @@ pub use labels::{
     BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, LabelError, Labels, LabelsBuilder, METRIC_NAME,
     is_classic_label_name, is_classic_metric_name,
 };
-pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex};
 pub use metadata::{Metadata, MetricType};
 pub use sample::{
     HISTOGRAM_NAN, Reading, Row, STALE_NAN, Sample, SeriesId, is_histogram_mark, is_stale_nan,

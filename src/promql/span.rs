@@ -50,7 +50,7 @@ pub struct ParseError {
     pub message: String,
     /// Where, in bytes of the query's text.
     pub span: Span,
-    /// The line of the first byte, from 1.
+    /// The line of the first byte, from 1; 0 where there is no text to count in.
     pub line: usize,
     /// The column of the first byte, from 1, in bytes.
     pub column: usize,
@@ -58,13 +58,17 @@ pub struct ParseError {
 
 impl ParseError {
     pub(super) fn new(text: &str, span: Span, message: impl Into<String>) -> Self {
-        let (line, column) = span.line_and_column(text);
+        let (line, column) = if text.is_empty() { (0, 0) } else { span.line_and_column(text) };
         ParseError { message: message.into(), span, line, column }
     }
 }
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `StartPosInput` in `promql/parser/posrange/posrange.go`.
+        if self.line == 0 {
+            return write!(f, "unknown position: parse error: {}", self.message);
+        }
         write!(f, "{}:{}: parse error: {}", self.line, self.column, self.message)
     }
 }

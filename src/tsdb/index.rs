@@ -290,7 +290,7 @@ fn literals(matcher: &Matcher) -> Option<Vec<String>> {
     if matcher.op() != MatchOp::Regex {
         return None;
     }
-    let hir = regex_syntax::parse(matcher.value()).ok()?;
+    let hir = regex_syntax::parse(matcher.expression()?).ok()?;
     let mut found = Vec::new();
     collect_literals(&hir, &mut found)?;
     Some(found)

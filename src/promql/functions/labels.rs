@@ -9,10 +9,7 @@ use super::super::eval::{
     string_value,
 };
 use super::super::print::format_short;
-use crate::model::{Labels, LabelsBuilder, METRIC_NAME};
-
-/// Bounds the compiled size of one expression, in bytes.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+use crate::model::{Labels, LabelsBuilder, METRIC_NAME, anchored_regex};
 
 fn text(args: &[Expr], place: usize) -> &str {
     args.get(place).map_or("", string_value)
@@ -30,9 +27,7 @@ pub(in crate::promql) fn replace<'r>(
 ) -> Result<Stream<'r>> {
     let (dst, replacement) = (text(args, 1), text(args, 2));
     let (src, pattern) = (text(args, 3), text(args, 4));
-    let regex = regex::RegexBuilder::new(&format!("^(?s:{pattern})$"))
-        .size_limit(REGEX_BYTES_MAX)
-        .build()
+    let regex = anchored_regex(pattern)
         .map_err(|_| failed(format!("invalid regular expression in label_replace(): {pattern}")))?;
     if dst.is_empty() {
         return Err(failed(format!("invalid destination label name in label_replace(): {dst}")));
