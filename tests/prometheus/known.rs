@@ -79,6 +79,16 @@ pub(crate) const KNOWN: &[Known] = &[
         },
     },
     Known {
+        reason: "a pair that a comparison filters out counts as a match in 3 (registered before \
+                 the filter since `VectorBinop` knows `fill`), so that two of them are a mistake",
+        holds: |case, difference| {
+            let query = case.ours();
+            matches!(difference, Difference::Failed { ours: Some(ours), .. }
+                if ours.contains("multiple matches for labels"))
+                && ["==", "!=", "<", ">"].iter().any(|op| query.contains(op))
+        },
+    },
+    Known {
         reason: "start() and end() are functions in the newest 3",
         holds: |case, difference| {
             let query = case.ours();

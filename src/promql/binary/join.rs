@@ -12,7 +12,7 @@ use super::super::eval::{
 use super::super::print::braced;
 use super::super::signature::{Signature, Steps};
 use super::super::span::Span;
-use super::{arithmetic, element, is_trimming, push, with_histograms};
+use super::{Outcome, arithmetic, element, is_trimming, push, with_histograms};
 use crate::model::{Labels, LabelsBuilder};
 
 /// By which labels the sides of an operator match.
@@ -97,11 +97,13 @@ pub(super) fn open<'r>(
     let Some(matching) = &binary.matching else {
         return Err(QueryError::Execution("vectors without matching".to_owned()));
     };
-    let (fill_left, fill_right) = (matching.fill_left, matching.fill_right);
-    let (many, one, fill_many, fill_one) = match matching.cardinality {
-        Cardinality::OneToMany => (rhs, lhs, fill_right, fill_left),
-        _ => (lhs, rhs, fill_left, fill_right),
+    let (many, one) = match matching.cardinality {
+        Cardinality::OneToMany => (rhs, lhs),
+        _ => (lhs, rhs),
     };
+    // Prometheus exchanges the sides for `group_right`, but not what fills them: `fill_left`
+    // always stands for the "many" side.
+    let (fill_many, fill_one) = (matching.fill_left, matching.fill_right);
     let Collected { series, held } = collect(run, one)?;
     let mut join = Join {
         many,
@@ -285,14 +287,16 @@ impl Rules<'_> {
                 let note = |annotation| self.run.note(annotation, self.span);
                 outcome = with_histograms(self.op, left, right, note).map(|found| (found, left));
             }
+            let has_meaning = !matches!(&outcome, Some((Outcome::Nothing, _)));
             match outcome {
                 Some((found, left)) => push(out, found, left, self.returns_bool),
                 None if !is_filter => out.values.push(arithmetic::apply(self.op, a, b)),
                 None if arithmetic::compares(self.op, a, b) => out.values.push(a),
                 None => out.values.push(ABSENT),
             }
-            // A pair that a comparison lets not through does not count as a match.
-            if out.values.last().is_none_or(|value| is_absent(*value)) {
+            // A pair counts as a match even where a comparison does not let it through, but not
+            // where the operator does not exist between the two.
+            if !has_meaning {
                 continue;
             }
             let again = steps.add(step);

@@ -32,12 +32,13 @@ impl Parser<'_> {
     /// inside is told with `context` and what is `wanted` there.
     pub(super) fn positive_duration(&mut self, context: &str, wanted: &str) -> Result<Duration> {
         let expr = self.duration_expr(0, 0, context, wanted)?.expr;
-        if let DurationExpr::Number(number) = &expr
-            && number.value <= 0.0
-        {
-            return Err(self.error(number.span, "duration must be greater than 0"));
+        let span = expr.span();
+        let duration = Self::finish_duration(expr);
+        // Less than a millisecond is nothing here: it could not be written down again.
+        if duration.expr.is_none() && duration.millis <= 0 {
+            return Err(self.error(span, "duration must be greater than 0"));
         }
-        Ok(Self::finish_duration(expr))
+        Ok(duration)
     }
 
     /// A duration after `offset`: a signed literal ends it, so that `x offset 1m + 1` is a sum.

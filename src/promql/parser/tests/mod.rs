@@ -221,6 +221,8 @@ fn mistakes_are_told_in_prometheus_words() {
             "1:3: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()",
         ),
         ("x[0]", "1:3: parse error: duration must be greater than 0"),
+        // Found by the fuzzer: it would be printed as `[0s]`.
+        ("x[7e-76]", "1:3: parse error: duration must be greater than 0"),
         (
             "x[5m 5m]",
             "1:6: parse error: unexpected duration \"5m\" in subquery or range, expected \":\" or \"]\"",
