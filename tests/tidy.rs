@@ -86,8 +86,15 @@ const HOMES: &[(&str, &[&str])] = &[
 const LINES_MAX: usize = 500;
 const FORBIDDEN_NAMES: &[&str] =
     &["util", "utils", "helper", "helpers", "common", "misc", "manager"];
-const FORBIDDEN_TEXT: &[&str] =
-    &["TODO", "FIXME", "todo!(", "unimplemented!(", "#[ignore", "dbg!("];
+/// In parts, so that a search for them finds none here either.
+const FORBIDDEN_TEXT: &[&str] = &[
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("to", "do!("),
+    concat!("unimple", "mented!("),
+    concat!("#[", "ignore"),
+    concat!("db", "g!("),
+];
 
 /// A source file: its path below `src/` (or the like), and its text.
 struct Source {
@@ -551,9 +558,10 @@ mod every_rule_can_fail {
 
     #[test]
     fn unfinished_work_is_found() {
-        for text in ["// TODO: x", "todo!()", "#[ignore]"] {
-            assert!(!check_text(&file("x.rs", text)).is_empty(), "{text}");
+        for text in FORBIDDEN_TEXT {
+            assert!(!check_text(&file("x.rs", &format!("// {text}: x"))).is_empty(), "{text}");
         }
+        assert!(check_text(&file("x.rs", "// done")).is_empty());
     }
 
     #[test]
