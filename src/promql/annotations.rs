@@ -3,8 +3,8 @@
 //! "type-and-unit-labels" brings about.
 
 use super::print::{format_rounded, format_short};
+use super::quote::quote;
 use super::span::Span;
-use super::token::quote;
 
 /// What may be noted about a result. Metric names may be empty: then they are left out.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,6 +19,7 @@ mod operators;
 mod parser;
 mod prettify;
 mod print;
+mod quote;
 mod selectors;
 mod signature;
 mod source;
@@ -41,6 +42,7 @@ pub use notation::{
 };
 pub use parser::{parse, parse_selector};
 pub use prettify::prettify;
+pub use quote::quote;
 pub use selectors::selectors;
 pub use source::{Hints, Samples, Selection, SeriesCursor, Source, SourceError};
 pub use span::{ParseError, Span};

@@ -10,7 +10,7 @@ use super::ast::{
     Aggregate, At, Binary, Cardinality, DurationExpr, Expr, MatrixSelector, NumberLiteral,
     Subquery, VectorSelector,
 };
-use super::token::quote;
+use super::quote::quote;
 
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! The words of the language.
 
 use super::ast::{AggregateOp, BinaryOp};
+use super::quote::quote;
 
 /// Which kind of word a token is. Keywords that may also be names (`by`, `sum`, `start`, …)
 /// keep their own kind: the parser decides by what stands around them.
@@ -217,32 +218,4 @@ pub(super) fn keyword(word: &str) -> Option<TokenKind> {
         "inf" | "nan" => TokenKind::Number,
         _ => return None,
     })
-}
-
-/// A text in double quotes with Go's escapes, which our own lexer reads back exactly.
-pub(super) fn quote(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            // Writing into a String cannot fail.
-            c if (c as u32) < 0x20 || c as u32 == 0x7f => {
-                let _ = write!(out, "\\x{:02x}", c as u32);
-            }
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            // Reading refuses the replacement character in the open, as Prometheus does.
-            '\u{fffd}' => out.push_str("\\ufffd"),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }

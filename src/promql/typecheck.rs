@@ -6,8 +6,8 @@ use crate::model::METRIC_NAME;
 use super::ast::{
     Aggregate, AggregateOp, Binary, Call, Cardinality, Expr, ValueType, VectorSelector,
 };
+use super::quote::quote;
 use super::span::{ParseError, Span};
-use super::token::quote;
 
 /// Checks an expression and everything inside. Forgets the matching of operators that do not
 /// stand between vectors, and marks that of set operators as many-to-many.

@@ -1,6 +1,7 @@
 //! Numbers, durations and strings.
 
-use super::super::token::{TokenKind, quote};
+use super::super::quote::quote;
+use super::super::token::TokenKind;
 use super::{Lexer, Result, is_printable};
 
 impl Lexer<'_> {

@@ -3,7 +3,8 @@
 use crate::model::parse_duration_ms;
 
 use super::super::ast::NumberLiteral;
-use super::super::token::{Token, TokenKind, quote};
+use super::super::quote::quote;
+use super::super::token::{Token, TokenKind};
 use super::{Parser, Result};
 
 impl Parser<'_> {

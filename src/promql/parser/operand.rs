@@ -7,8 +7,9 @@ use super::super::ast::{
 };
 use super::super::functions;
 use super::super::print::format_value;
+use super::super::quote::quote;
 use super::super::span::Span;
-use super::super::token::{Token, TokenKind, quote};
+use super::super::token::{Token, TokenKind};
 use super::super::unquote::unquote;
 use super::duration::{Duration, WANTED};
 use super::{NESTING_MAX, Parsed, Parser, Result};

@@ -2,6 +2,7 @@
 
 use super::floats::go_float;
 use super::value::Value;
+use crate::promql::quote;
 
 /// Width and precision beyond this are refused: one verb must not fill the memory.
 const WIDTH_MAX: usize = 10_000;
@@ -175,31 +176,6 @@ fn cut(text: &str, precision: Option<usize>) -> String {
 
 fn hex(text: &str, digits: impl Fn(u8) -> String) -> String {
     text.bytes().map(digits).collect()
-}
-
-/// Go's `strconv.Quote`.
-pub(super) fn quote(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\u{b}' => out.push_str("\\v"),
-            c if u32::from(c) < 0x80 && c.is_control() => {
-                out.push_str(&format!("\\x{:02x}", u32::from(c)));
-            }
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 fn pad(out: &mut String, text: &str, width: usize, flags: &Flags, is_number: bool) {
