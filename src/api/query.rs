@@ -99,6 +99,7 @@ fn with_thousands(number: i64) -> String {
 pub(super) struct Asked {
     pub(super) timeout: Duration,
     lookback_ms: i64,
+    default_subquery_step_ms: i64,
     max_samples: u64,
     limit: Option<usize>,
     stats: Stats,
@@ -124,6 +125,8 @@ impl Asked {
         Ok(Asked {
             timeout,
             lookback_ms,
+            // As in Prometheus: rules and requests see the same subqueries.
+            default_subquery_step_ms: settings.rules.evaluation_interval.millis(),
             max_samples: settings.query.max_samples as u64,
             limit: params.limit()?,
             stats: match params.get("stats") {
@@ -182,10 +185,10 @@ async fn run_bounded(
     let stop = Arc::new(Stop::default());
     let options = Options {
         lookback_ms: asked.lookback_ms,
+        default_subquery_step_ms: asked.default_subquery_step_ms,
         max_samples: asked.max_samples,
         count_samples: asked.stats != Stats::None,
         stop: Arc::clone(&stop),
-        ..Options::default()
     };
     let _stop_on_drop = StopOnDrop(Arc::clone(&stop));
     let (limit, wanted) = (asked.limit, asked.stats);

@@ -153,6 +153,19 @@ async fn bad_queries_are_refused_in_prometheus_words() {
     }
 }
 
+/// Prometheus takes its global evaluation interval (`NoStepSubqueryIntervalFn`).
+#[tokio::test]
+async fn a_subquery_without_a_step_takes_the_evaluation_interval_of_rules() {
+    let mut settings = Settings::default();
+    for (seconds, steps) in [(60, "60"), (1800, "2")] {
+        settings.rules.evaluation_interval = crate::config::Period::from_secs(seconds);
+        let served = serve(settings.clone());
+        let path = "/api/v1/query?query=count_over_time(vector(1)%5B1h:%5D)&time=7200";
+        let (_, answer) = get(&served, path).await;
+        assert_eq!(answer["data"]["result"][0]["value"][1], steps, "{seconds} s: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn series_labels_and_values_are_listed() {
     let served = serve(Settings::default());
