@@ -9,9 +9,9 @@ use support::disk::{Fault, Random, SimDisk};
 use support::engine::{
     Expected, everything, histogram, labels, marked, open, read, read_all, series, write,
 };
-use vedette::model::{BucketSpan, Buckets, HISTOGRAM_NAN, Histogram, STALE_NAN, Timestamp};
+use vedette::model::{BucketSpan, Buckets, HISTOGRAM_NAN, Histogram, Labels, STALE_NAN, Timestamp};
 use vedette::promql::{Selection, Source as _};
-use vedette::tsdb::{Level, Retention};
+use vedette::tsdb::{Level, Retention, Tsdb};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -221,6 +221,19 @@ fn a_backfill_of_fifty_years_is_kept_and_found() {
     assert_eq!(found[&series(1)].keys().copied().collect::<Vec<_>>(), [100 * step]);
 }
 
+const RETENTION: Retention = Retention { raw_ms: 15 * DAY, rollup_ms: 60 * DAY, bytes_max: None };
+
+/// Writes a day and a lone sample of another series a month later, and lets the raw samples of
+/// the day expire.
+fn outlive_raw(tsdb: &Tsdb, day: &[(Labels, i64, u64)]) {
+    write(tsdb, day).expect("writes");
+    write(tsdb, &[(series(2), START + 30 * DAY, 1f64.to_bits())]).expect("writes");
+    tsdb.flush(&|_| {}).expect("flushes");
+    let now = Timestamp::from_millis(START + 31 * DAY);
+    while tsdb.merge(now, &|_| {}).expect("merges") {}
+    tsdb.expire(now, &RETENTION).expect("expires");
+}
+
 #[test]
 fn a_day_past_its_retention_becomes_rollups_and_later_goes_with_its_series() {
     let disk = SimDisk::new();
@@ -228,13 +241,7 @@ fn a_day_past_its_retention_becomes_rollups_and_later_goes_with_its_series() {
     // A counter of 2 every 15 s, for a day; and one sample of another series much later.
     let day: Vec<_> =
         (0..5760).map(|i| (series(1), START + i * 15_000, (2.0 * i as f64).to_bits())).collect();
-    write(&tsdb, &day).expect("writes");
-    write(&tsdb, &[(series(2), START + 30 * DAY, 1f64.to_bits())]).expect("writes");
-    tsdb.flush(&|_| {}).expect("flushes");
-    let retention = Retention { raw_ms: 15 * DAY, rollup_ms: 60 * DAY, bytes_max: None };
-    let now = Timestamp::from_millis(START + 31 * DAY);
-    while tsdb.merge(now, &|_| {}).expect("merges") {}
-    tsdb.expire(now, &retention).expect("expires");
+    outlive_raw(&tsdb, &day);
     let found = read_all(&tsdb);
     assert_eq!(found[&series(2)].len(), 1, "young samples stay as they are");
     let rolled = &found[&series(1)];
@@ -258,7 +265,7 @@ fn a_day_past_its_retention_becomes_rollups_and_later_goes_with_its_series() {
     assert_eq!(first(&with("increase")), Some(38.0), "the counter as it was");
 
     let later = Timestamp::from_millis(START + 62 * DAY);
-    let expired = tsdb.expire(later, &retention).expect("expires");
+    let expired = tsdb.expire(later, &RETENTION).expect("expires");
     assert_eq!(expired.series, 1);
     assert_eq!(read_all(&tsdb).keys().cloned().collect::<Vec<_>>(), [series(2)]);
     drop(tsdb);
@@ -400,13 +407,7 @@ fn of_histograms_past_their_retention_the_last_of_each_five_minutes_stays() {
     let day: Vec<_> = (0..5760u64)
         .map(|i| (series(1), START + i as i64 * 15_000, marked(i / 7 * 21 + i % 7)))
         .collect();
-    write(&tsdb, &day).expect("writes");
-    write(&tsdb, &[(series(2), START + 30 * DAY, 1f64.to_bits())]).expect("writes");
-    tsdb.flush(&|_| {}).expect("flushes");
-    let retention = Retention { raw_ms: 15 * DAY, rollup_ms: 60 * DAY, bytes_max: None };
-    let now = Timestamp::from_millis(START + 31 * DAY);
-    while tsdb.merge(now, &|_| {}).expect("merges") {}
-    tsdb.expire(now, &retention).expect("expires");
+    outlive_raw(&tsdb, &day);
     let last = expected(&day)[&series(1)]
         .iter()
         .filter(|(at, _)| (*at - START) / 15_000 % 20 == 19)

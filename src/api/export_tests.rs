@@ -15,6 +15,7 @@ use crate::decode::otlp::messages::{
     Buckets, Data, Exemplar, ExemplarNumber, ExponentialHistogram, ExponentialPoint, Gauge, Metric,
     Number, NumberPoint, Response, Status, Sum, metric, point, request, text,
 };
+use crate::decode::remote_write::messages::{one, two};
 
 use super::tests::{NOW_S, Served, ask, get, serve};
 
@@ -191,54 +192,21 @@ async fn histograms_of_otlp_can_be_queried() {
     }
 }
 
-/// Remote write 2.0 as far as exemplars need it (`io/prometheus/write/v2/types.proto`).
-mod write2 {
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Request {
-        #[prost(string, repeated, tag = "4")]
-        pub(super) symbols: Vec<String>,
-        #[prost(message, repeated, tag = "5")]
-        pub(super) timeseries: Vec<Series>,
-    }
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Series {
-        #[prost(uint32, repeated, tag = "1")]
-        pub(super) labels_refs: Vec<u32>,
-        #[prost(message, repeated, tag = "2")]
-        pub(super) samples: Vec<Sample>,
-        #[prost(message, repeated, tag = "4")]
-        pub(super) exemplars: Vec<Exemplar>,
-    }
-    #[derive(Clone, Copy, PartialEq, prost::Message)]
-    pub(super) struct Sample {
-        #[prost(double, tag = "1")]
-        pub(super) value: f64,
-        #[prost(int64, tag = "2")]
-        pub(super) timestamp: i64,
-    }
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Exemplar {
-        #[prost(uint32, repeated, tag = "1")]
-        pub(super) labels_refs: Vec<u32>,
-        #[prost(double, tag = "2")]
-        pub(super) value: f64,
-        #[prost(int64, tag = "3")]
-        pub(super) timestamp: i64,
-    }
-}
-
 #[tokio::test]
 async fn remote_write_2_says_how_many_exemplars_it_took() {
     let served = serve(Settings::default());
     let at = NOW_S * 1000;
-    let exemplar = |timestamp| write2::Exemplar { labels_refs: vec![4, 5], value: 0.5, timestamp };
-    let series = |name: u32, samples, exemplars| write2::Series {
+    let exemplar = |timestamp| {
+        two::Exemplar { labels_refs: vec![4, 5], value: 0.5, timestamp }.encode_to_vec()
+    };
+    let series = |name: u32, samples, exemplars| two::TimeSeries {
         labels_refs: vec![1, name],
         samples,
         exemplars,
+        ..two::TimeSeries::default()
     };
-    let sample = write2::Sample { value: 1.0, timestamp: at };
-    let body = write2::Request {
+    let sample = one::Point { value: 1.0, timestamp: at };
+    let body = two::Request {
         symbols: ["", "__name__", "known", "stranger", "trace_id", "t"].map(str::to_owned).to_vec(),
         timeseries: vec![
             series(2, vec![sample], vec![exemplar(at - 1), exemplar(1)]),

@@ -96,62 +96,9 @@ fn symbol<'a>(rest: &mut Cursor<'_>, symbols: &[&'a str]) -> Result<&'a str, Wir
 mod tests {
     use prost::Message as _;
 
+    use super::super::messages::{one, two};
     use super::super::{v1, v2};
     use super::*;
-
-    mod wire {
-        #[derive(Clone, PartialEq, prost::Message)]
-        pub(super) struct Label {
-            #[prost(string, tag = "1")]
-            pub(super) name: String,
-            #[prost(string, tag = "2")]
-            pub(super) value: String,
-        }
-        #[derive(Clone, PartialEq, prost::Message)]
-        pub(super) struct ExemplarOne {
-            #[prost(message, repeated, tag = "1")]
-            pub(super) labels: Vec<Label>,
-            #[prost(double, tag = "2")]
-            pub(super) value: f64,
-            #[prost(int64, tag = "3")]
-            pub(super) timestamp: i64,
-        }
-        #[derive(Clone, PartialEq, prost::Message)]
-        pub(super) struct ExemplarTwo {
-            #[prost(uint32, repeated, tag = "1")]
-            pub(super) labels_refs: Vec<u32>,
-            #[prost(double, tag = "2")]
-            pub(super) value: f64,
-            #[prost(int64, tag = "3")]
-            pub(super) timestamp: i64,
-        }
-        #[derive(Clone, PartialEq, prost::Message)]
-        pub(super) struct SeriesOne {
-            #[prost(message, repeated, tag = "1")]
-            pub(super) labels: Vec<Label>,
-            #[prost(message, repeated, tag = "3")]
-            pub(super) exemplars: Vec<ExemplarOne>,
-        }
-        #[derive(Clone, PartialEq, prost::Message)]
-        pub(super) struct RequestOne {
-            #[prost(message, repeated, tag = "1")]
-            pub(super) timeseries: Vec<SeriesOne>,
-        }
-        #[derive(Clone, PartialEq, prost::Message)]
-        pub(super) struct SeriesTwo {
-            #[prost(uint32, repeated, tag = "1")]
-            pub(super) labels_refs: Vec<u32>,
-            #[prost(message, repeated, tag = "4")]
-            pub(super) exemplars: Vec<ExemplarTwo>,
-        }
-        #[derive(Clone, PartialEq, prost::Message)]
-        pub(super) struct RequestTwo {
-            #[prost(string, repeated, tag = "4")]
-            pub(super) symbols: Vec<String>,
-            #[prost(message, repeated, tag = "5")]
-            pub(super) timeseries: Vec<SeriesTwo>,
-        }
-    }
 
     fn expected() -> Vec<Exemplar> {
         [("a", 1.5, 1000, true), ("b", -2.0, 0, false)]
@@ -166,22 +113,19 @@ mod tests {
 
     #[test]
     fn both_versions_give_the_exemplars_that_prost_wrote() {
-        let label = |name: &str, value: &str| wire::Label {
-            name: name.to_owned(),
-            value: value.to_owned(),
+        let label =
+            |name: &str, value: &str| one::Label { name: name.to_owned(), value: value.to_owned() };
+        let first = |trace: &str, value, timestamp| {
+            one::Exemplar { labels: vec![label("trace_id", trace)], value, timestamp }
+                .encode_to_vec()
         };
-        let one = |trace: &str, value, timestamp| wire::ExemplarOne {
-            labels: vec![label("trace_id", trace)],
-            value,
-            timestamp,
+        let series = one::TimeSeries {
+            labels: vec![label("__name__", "x")],
+            exemplars: vec![first("a", 1.5, 1000), first("b", -2.0, 0)],
+            ..one::TimeSeries::default()
         };
-        let body = wire::RequestOne {
-            timeseries: vec![wire::SeriesOne {
-                labels: vec![label("__name__", "x")],
-                exemplars: vec![one("a", 1.5, 1000), one("b", -2.0, 0)],
-            }],
-        }
-        .encode_to_vec();
+        let body = one::WriteRequest { timeseries: vec![series], metadata: Vec::new() };
+        let body = body.encode_to_vec();
         let Some(Ok(v1::Entry::Series(series))) = v1::Reader::new(&body).next() else {
             panic!("a series")
         };
@@ -189,26 +133,28 @@ mod tests {
         assert_eq!(found, Ok(expected().into_iter().map(Some).collect()));
 
         let symbols = ["", "__name__", "x", "trace_id", "a", "b"].map(str::to_owned).to_vec();
-        let two = |trace, value, timestamp| wire::ExemplarTwo {
-            labels_refs: vec![3, trace],
+        let exemplar = |labels_refs: &[u32], value, timestamp| two::Exemplar {
+            labels_refs: labels_refs.to_vec(),
             value,
             timestamp,
         };
-        let body = |exemplars| {
-            let series = wire::SeriesTwo { labels_refs: vec![1, 2], exemplars };
-            wire::RequestTwo { symbols: symbols.clone(), timeseries: vec![series] }.encode_to_vec()
+        let body = |exemplars: Vec<two::Exemplar>| {
+            let series = two::TimeSeries {
+                labels_refs: vec![1, 2],
+                exemplars: exemplars.iter().map(two::Exemplar::encode_to_vec).collect(),
+                ..two::TimeSeries::default()
+            };
+            two::Request { symbols: symbols.clone(), timeseries: vec![series] }.encode_to_vec()
         };
         let read = |body: &[u8]| {
             let request = v2::Request::read(body).expect("symbols");
             let series = request.series().next().expect("one").expect("a series");
             series.exemplars().collect::<Result<Vec<_>, _>>()
         };
-        let found = read(&body(vec![two(4, 1.5, 1000), two(5, -2.0, 0)]));
+        let found = read(&body(vec![exemplar(&[3, 4], 1.5, 1000), exemplar(&[3, 5], -2.0, 0)]));
         assert_eq!(found, Ok(expected().into_iter().map(Some).collect()));
-        assert!(read(&body(vec![two(6, 1.0, 1)])).is_err(), "beyond the symbols");
-        let odd = wire::ExemplarTwo { labels_refs: vec![3], value: 1.0, timestamp: 1 };
-        assert!(read(&body(vec![odd])).is_err());
-        let twice = wire::ExemplarTwo { labels_refs: vec![3, 4, 3, 5], value: 1.0, timestamp: 1 };
-        assert_eq!(read(&body(vec![twice])), Ok(vec![None]));
+        assert!(read(&body(vec![exemplar(&[3, 6], 1.0, 1)])).is_err(), "beyond the symbols");
+        assert!(read(&body(vec![exemplar(&[3], 1.0, 1)])).is_err(), "a name without a value");
+        assert_eq!(read(&body(vec![exemplar(&[3, 4, 3, 5], 1.0, 1)])), Ok(vec![None]));
     }
 }

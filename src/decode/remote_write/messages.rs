@@ -70,7 +70,7 @@ pub(crate) mod one {
         pub(crate) labels: Vec<Label>,
         #[prost(message, repeated, tag = "2")]
         pub(crate) samples: Vec<Point>,
-        // Opaque here: exemplars are counted only, histograms have an oracle of their own.
+        // Opaque here, so that they may be broken: encoded `Exemplar` and `Histogram`.
         #[prost(bytes = "vec", repeated, tag = "3")]
         pub(crate) exemplars: Vec<Vec<u8>>,
         #[prost(bytes = "vec", repeated, tag = "4")]
@@ -88,6 +88,15 @@ pub(crate) mod one {
         #[prost(double, tag = "1")]
         pub(crate) value: f64,
         #[prost(int64, tag = "2")]
+        pub(crate) timestamp: i64,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(crate) struct Exemplar {
+        #[prost(message, repeated, tag = "1")]
+        pub(crate) labels: Vec<Label>,
+        #[prost(double, tag = "2")]
+        pub(crate) value: f64,
+        #[prost(int64, tag = "3")]
         pub(crate) timestamp: i64,
     }
     #[derive(Clone, PartialEq, prost::Message)]
@@ -125,6 +134,15 @@ pub(crate) mod two {
         pub(crate) metadata: Option<Metadata>,
         #[prost(int64, optional, tag = "6")]
         pub(crate) created: Option<i64>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(crate) struct Exemplar {
+        #[prost(uint32, repeated, tag = "1")]
+        pub(crate) labels_refs: Vec<u32>,
+        #[prost(double, tag = "2")]
+        pub(crate) value: f64,
+        #[prost(int64, tag = "3")]
+        pub(crate) timestamp: i64,
     }
     #[derive(Clone, Copy, PartialEq, prost::Message)]
     pub(crate) struct Metadata {
