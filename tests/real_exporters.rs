@@ -185,7 +185,8 @@ async fn node_exporter_and_prometheus_are_scraped() {
             let own = format!("{{instance={address:?}, job={job:?}}}");
             assert_eq!(round[&format!("up{own}")], 1.0);
             let scraped = round[&format!("scrape_samples_scraped{own}")];
-            assert!(scraped > 300.0, "{job}: {scraped}");
+            // A fresh Prometheus shows fewer series in its first second than later.
+            assert!(scraped > 100.0, "{job}: {scraped}");
             assert_eq!(scraped, round[&format!("scrape_samples_post_metric_relabeling{own}")]);
             // Every sample that was counted is there, beside the five about the scrape.
             let stale = round.values().filter(|v| vedette::model::is_stale_nan(**v)).count();
