@@ -5,6 +5,7 @@
 
 // Floor 1: plain types and mathematics.
 pub mod model;
+pub mod probes;
 // Floor 2: pure rooms, settings and the store.
 pub mod clock;
 pub mod config;

@@ -23,6 +23,7 @@ mod units;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::Period;
 pub use auth::{Auth, AuthMode, FileToken, Role, TokenHash};
 pub use collect::{Collect, Collector};
 pub use limits::Limits;
@@ -36,7 +37,7 @@ pub use scrape::{
 };
 pub use server::{Log, LogFormat, Server, Tls};
 pub use storage::{Retention, Storage};
-pub use units::{ByteSize, Period};
+pub use units::ByteSize;
 
 /// Everything that may be set. No key is required; the default of each is that of its struct.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

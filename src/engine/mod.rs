@@ -9,6 +9,7 @@ mod intake;
 mod pipeline;
 pub mod ruler;
 mod upkeep;
+pub mod watch;
 
 pub use intake::Intake;
 pub use pipeline::{Pipeline, Policy, WriteError, Written};

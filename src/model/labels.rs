@@ -208,6 +208,13 @@ impl serde::Serialize for Labels {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Labels {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let pairs = std::collections::BTreeMap::<String, String>::deserialize(deserializer)?;
+        Labels::from_pairs(pairs).map_err(serde::de::Error::custom)
+    }
+}
+
 /// Changes a label set step by step.
 #[derive(Clone, Debug, Default)]
 pub struct LabelsBuilder {

@@ -1,7 +1,7 @@
 //! The plain types that every other room speaks in.
 //!
-//! Owns: time, labels, matchers, samples and metric metadata, with the invariants that make
-//! them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
+//! Owns: time, labels, matchers, samples, metric metadata, and what the watch speaks of (checks,
+//! rules, alerts, incidents, notifications), with the invariants that make them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
 mod exemplar;
 mod go_regexp;
@@ -10,8 +10,11 @@ mod kahan;
 mod labels;
 mod matcher;
 mod metadata;
+mod name;
+mod period;
 mod sample;
 mod time;
+mod watch;
 
 pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
 pub use histogram::{
@@ -26,7 +29,17 @@ pub use labels::{
 };
 pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex};
 pub use metadata::{Metadata, MetricType};
+pub use name::{Name, NameError};
+pub use period::Period;
 pub use sample::{
     HISTOGRAM_NAN, Reading, Row, STALE_NAN, Sample, SeriesId, is_histogram_mark, is_stale_nan,
 };
 pub use time::{DurationError, Timestamp, format_duration_ms, parse_duration_ms};
+pub use watch::{
+    Aggregate, Alert, AlertKey, AlertSource, ChannelDefinition, ChannelKind, CheckDefinition,
+    CheckKind, CheckResult, CheckStatus, ConditionDefinition, ConditionOutcome, Definition,
+    Delivery, DeliveryState, Escalation, Evidence, Incident, IncidentId, IncidentStatus,
+    Inhibition, MaintenanceWindow, Matchers, Note, Notification, NotificationReason, NotifiedAlert,
+    Observation, OnFailure, Operator, Origin, Phases, Recurrence, Route, RuleDefinition, RuleMode,
+    Severity, Silence, Threshold, TimelineEntry, TimelineKind,
+};

@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A point in time: UTC, Unix milliseconds. May be negative (before 1970).
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
+/// A point in time: UTC, Unix milliseconds. May be negative (before 1970). In JSON it is written
+/// as RFC 3339, and read from RFC 3339 or Unix milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -50,6 +49,45 @@ impl fmt::Display for Timestamp {
         match jiff::Timestamp::from_millisecond(self.0) {
             Ok(time) => write!(f, "{time:.3}"),
             Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reads;
+        impl Visitor<'_> for Reads {
+            type Value = Timestamp;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time: RFC 3339 (\"2026-11-20T10:00:00Z\") or Unix milliseconds")
+            }
+            fn visit_i64<E: de::Error>(self, millis: i64) -> Result<Timestamp, E> {
+                Ok(Timestamp(millis))
+            }
+            fn visit_u64<E: de::Error>(self, millis: u64) -> Result<Timestamp, E> {
+                i64::try_from(millis).map(Timestamp).map_err(|_| E::custom("a time out of range"))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                let time = text.parse::<jiff::Timestamp>();
+                time.map(|time| Timestamp(time.as_millisecond())).map_err(|error| {
+                    E::custom(format!("{text:?} is not a time of RFC 3339: {error}"))
+                })
+            }
+        }
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(Reads)
+        } else {
+            i64::deserialize(deserializer).map(Timestamp)
         }
     }
 }
@@ -180,5 +218,16 @@ mod tests {
     #[test]
     fn times_are_shown_as_rfc_3339() {
         assert_eq!(Timestamp::from_millis(1_500).to_string(), "1970-01-01T00:00:01.500Z");
+    }
+
+    #[test]
+    fn times_in_json_are_texts_or_milliseconds() {
+        let time = Timestamp::from_millis(1_500);
+        let text = serde_json::to_string(&time).expect("written");
+        assert_eq!(text, "\"1970-01-01T00:00:01.500Z\"");
+        for text in [text.as_str(), "1500", "\"1970-01-01T01:00:01.5+01:00\""] {
+            assert_eq!(serde_json::from_str::<Timestamp>(text).expect("read"), time, "{text}");
+        }
+        assert!(serde_json::from_str::<Timestamp>("\"yesterday\"").is_err());
     }
 }

@@ -9,6 +9,7 @@
 
 mod backup;
 mod disk;
+mod documents;
 mod error;
 mod key;
 mod read;
@@ -21,6 +22,7 @@ mod write;
 
 pub use backup::backup;
 pub use disk::{DATABASE_FILE, DiskMedium, Medium};
+pub use documents::{DocumentKind, decode_document, document_key, document_range, encode_document};
 pub use error::StoreError;
 pub use key::{Key, KeyReader};
 pub use read::{Entry, Snapshot, TableReader, Value};

@@ -22,6 +22,8 @@ pub enum RecordKind {
     Metadata = 2,
     /// What a segment of blocks covers.
     Segment = 3,
+    /// A document of the watch (see `documents.rs`).
+    Document = 4,
 }
 
 /// The largest record, in bytes.

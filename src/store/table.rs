@@ -25,13 +25,20 @@ pub enum Table {
     Records,
     /// Number u64, rising → the exemplars of a group of writes.
     Exemplars,
+    /// Kind and name: what people defined for the watch, and its present state (rules' clocks,
+    /// checks, silences, groups of notifications).
+    Watch,
+    /// Kind and key: incidents, their timelines, evidence and deliveries.
+    Incidents,
+    /// Results, transitions and rollups of checks.
+    Checks,
 }
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 12] = [
         Table::Meta,
         Table::Journal,
         Table::Series,
@@ -41,6 +48,9 @@ impl Table {
         Table::Metadata,
         Table::Records,
         Table::Exemplars,
+        Table::Watch,
+        Table::Incidents,
+        Table::Checks,
     ];
 
     /// The name inside the file.
@@ -55,6 +65,9 @@ impl Table {
             Table::Metadata => "metadata",
             Table::Records => "records",
             Table::Exemplars => "exemplars",
+            Table::Watch => "watch",
+            Table::Incidents => "incidents",
+            Table::Checks => "checks",
         }
     }
 
@@ -70,6 +83,9 @@ impl Table {
             Table::Metadata => 7,
             Table::Records => 8,
             Table::Exemplars => 9,
+            Table::Watch => 10,
+            Table::Incidents => 11,
+            Table::Checks => 12,
         }
     }
 

@@ -46,7 +46,14 @@ pub fn salvage(
             });
         }
         Table::Meta | Table::Segments | Table::Activity => {}
-        Table::Blocks | Table::Journal | Table::Metadata | Table::Records | Table::Exemplars => {
+        Table::Blocks
+        | Table::Journal
+        | Table::Metadata
+        | Table::Records
+        | Table::Exemplars
+        | Table::Watch
+        | Table::Incidents
+        | Table::Checks => {
             store::newest(kept.entry(table).or_default(), key, value);
         }
     })?;

@@ -47,8 +47,13 @@ pub fn inspect(table: Table, _key: &[u8], payload: &[u8]) -> Result<(), String> 
             let decoded = exemplars::decode(payload, |_, _| {});
             decoded.ok_or_else(|| "a bundle of exemplars that cannot be decoded".to_owned())
         }
-        Table::Meta | Table::Segments | Table::Activity | Table::Metadata | Table::Records => {
-            Ok(())
-        }
+        Table::Meta
+        | Table::Segments
+        | Table::Activity
+        | Table::Metadata
+        | Table::Records
+        | Table::Watch
+        | Table::Incidents
+        | Table::Checks => Ok(()),
     }
 }
