@@ -5,15 +5,15 @@
 
 // Floor 1: plain types and mathematics.
 pub mod model;
-pub mod probes;
 // Floor 2: pure rooms, settings and the store.
 pub mod clock;
 pub mod config;
 pub mod promql;
 pub mod store;
 pub mod telemetry;
-// Floor 3: wire formats, rules and the time-series engine.
+// Floor 3: wire formats, probes, rules and the time-series engine.
 pub mod decode;
+pub mod probes;
 pub mod rules;
 pub mod tsdb;
 // Floor 4: what measures, and the one way in.
