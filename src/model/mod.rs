@@ -3,6 +3,7 @@
 //! Owns: time, labels, matchers, samples, metric metadata, and what the watch speaks of (checks,
 //! rules, alerts, incidents, notifications), with the invariants that make them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
+mod cron;
 mod exemplar;
 mod go_regexp;
 mod histogram;
@@ -16,6 +17,7 @@ mod sample;
 mod time;
 mod watch;
 
+pub use cron::{CronError, CronSchedule};
 pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
 pub use histogram::{
     BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
