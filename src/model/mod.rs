@@ -17,7 +17,7 @@ mod sample;
 mod time;
 mod watch;
 
-pub use cron::{CronError, CronSchedule};
+pub use self::cron::{CronError, CronSchedule};
 pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
 pub use histogram::{
     BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
