@@ -5,6 +5,7 @@
 
 mod cron;
 mod exemplar;
+mod fingerprint;
 mod go_regexp;
 mod histogram;
 mod kahan;
@@ -19,6 +20,7 @@ mod watch;
 
 pub use self::cron::{CronError, CronSchedule};
 pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
+pub use fingerprint::fingerprint;
 pub use histogram::{
     BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
     EXPONENTIAL_SCHEMA_MIN, Histogram, HistogramError, IncompatibleSchemas, ResetHint, Side,
