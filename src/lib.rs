@@ -6,6 +6,7 @@
 // Floor 1: plain types and mathematics.
 pub mod model;
 // Floor 2: pure rooms, settings and the store.
+pub mod checks;
 pub mod clock;
 pub mod config;
 pub mod incidents;
