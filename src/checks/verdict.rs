@@ -236,6 +236,7 @@ impl Verdict {
 
     fn take(&mut self, policy: &Policy, result: CheckStatus, at: Timestamp) -> Option<Transition> {
         let new = level(result)?;
+        let flapped = self.flapping;
         let failed = result != CheckStatus::Healthy;
         self.failures_in_row = if failed { self.failures_in_row.saturating_add(1) } else { 0 };
         flapping::push(&mut self.levels, result);
@@ -244,11 +245,11 @@ impl Verdict {
         let (_, failure) = counts(policy.failure);
         let (_, success) = counts(policy.success);
         // What flapping held down may be dated back further than a threshold looks.
-        let flapping = if self.flapping { FLAPPING_RESULTS } else { 0 };
+        let flapping = if flapped || self.flapping { FLAPPING_RESULTS } else { 0 };
         let kept = flapping.max(failure.max(success) as usize);
         self.recent.drain(..self.recent.len().saturating_sub(kept));
         let (to, first) = match level(self.status) {
-            None => self.from_unknown(policy, result)?,
+            None => self.out_of_unknown(policy, result)?,
             Some(old) if new > old => self.worse(policy.failure, old)?,
             Some(old) if new < old && !self.flapping => self.better(policy.success, old)?,
             Some(_) => return None,
@@ -261,7 +262,7 @@ impl Verdict {
 
     /// Out of unknown: what it was before is believed again at the first result that agrees; a
     /// new check is healthy at its first success; all else needs to be confirmed.
-    fn from_unknown(
+    fn out_of_unknown(
         &self,
         policy: &Policy,
         result: CheckStatus,
@@ -310,7 +311,8 @@ impl Verdict {
             return None;
         }
         let run = self.recent.iter().rev().take_while(|(_, status)| agrees(*status)).last();
-        let within = last.filter(|(_, status)| agrees(*status)).last();
-        run.into_iter().chain(within).map(|(at, _)| Timestamp::from_millis(*at)).min()
+        // The oldest of them comes last.
+        let oldest = last.filter(|(_, status)| agrees(*status)).next_back();
+        run.into_iter().chain(oldest).map(|(at, _)| Timestamp::from_millis(*at)).min()
     }
 }
