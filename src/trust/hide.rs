@@ -59,10 +59,10 @@ pub fn restore_secrets(sent: &mut Value, stored: &Value) {
         (Value::Array(sent), Value::Array(stored)) => {
             sent.iter_mut().zip(stored).for_each(|(sent, stored)| restore_secrets(sent, stored));
         }
-        (Value::String(sent), Value::String(stored)) => {
-            if without_password(stored).is_some_and(|shown| shown == *sent) {
-                sent.clone_from(stored);
-            }
+        (Value::String(sent), Value::String(stored))
+            if without_password(stored).is_some_and(|shown| shown == *sent) =>
+        {
+            sent.clone_from(stored);
         }
         _ => {}
     }

@@ -102,7 +102,6 @@ impl TlsClient {
     /// # Errors
     ///
     /// Which file cannot be read, or that one is named without the other.
-    #[expect(clippy::type_complexity, reason = "a chain and its key")]
     pub fn identity(
         &self,
     ) -> Result<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>, String> {
