@@ -6,10 +6,12 @@
 //! what to send. Start reading at [`Watch`].
 
 mod batch;
+mod catalog;
 mod definitions;
 mod keeper;
 
 pub use batch::{Batch, Signal, WatchError, Write};
+pub use catalog::Catalog;
 pub use definitions::{Defined, DefinitionError, Definitions};
 
 use std::sync::Arc;
