@@ -4,6 +4,7 @@
 //! rules, alerts, incidents, notifications), with the invariants that make them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
 mod exemplar;
+mod fingerprint;
 mod go_regexp;
 mod histogram;
 mod kahan;
@@ -17,6 +18,7 @@ mod time;
 mod watch;
 
 pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
+pub use fingerprint::fingerprint;
 pub use histogram::{
     BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
     EXPONENTIAL_SCHEMA_MIN, Histogram, HistogramError, IncompatibleSchemas, ResetHint, Side,
