@@ -106,7 +106,7 @@ impl Matchers {
         let value = if is_quoted && value.starts_with('"') {
             unquote(value).ok_or_else(|| bad("the value's quotes or escapes are broken"))?
         } else {
-            classic_value(value).map_err(|what| bad(what))?
+            classic_value(value).map_err(bad)?
         };
         Matcher::new(name, op, value).map_err(|error| format!("bad matcher: {text}: {error}"))
     }
