@@ -85,6 +85,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("surge_ping", &["probes/"]),
     ("tokio_tungstenite", &["probes/"]),
     ("snap", &["decode/", "tsdb/"]),
+    ("cron", &["model/cron"]),
+    ("hdrhistogram", &["engine/history/"]),
     ("prost", &[]),
 ];
 
