@@ -1,5 +1,8 @@
 //! When silences and maintenance windows hold: once, or again and again in a time zone.
 
+#[cfg(test)]
+mod tests;
+
 use crate::model::{CronSchedule, Recurrence, Timestamp};
 
 /// A stretch of time: from the first, until before the second.
@@ -140,7 +143,3 @@ impl Occurrences {
         spans
     }
 }
-
-#[cfg(test)]
-#[path = "recurrence_tests.rs"]
-mod tests;
