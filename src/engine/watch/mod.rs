@@ -7,6 +7,7 @@
 
 mod act;
 mod batch;
+mod catalog;
 mod definitions;
 mod keeper;
 mod outbox;
@@ -14,6 +15,7 @@ mod policy;
 
 pub use act::ActError;
 pub use batch::{Batch, Signal, WatchError, Write};
+pub use catalog::Catalog;
 pub use definitions::{Defined, DefinitionError, Definitions};
 pub use outbox::{Outcome, Sent};
 pub use policy::Policy;
