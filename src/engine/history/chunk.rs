@@ -185,17 +185,3 @@ pub(super) fn decode(check: &Name, payload: &[u8]) -> Option<Vec<CheckResult>> {
     }
     rest.is_empty().then_some(results)
 }
-
-/// Whether another result belongs into another chunk.
-pub(super) fn is_full(results: &[CheckResult]) -> bool {
-    let mut known = Vec::new();
-    let mut bytes = 0;
-    for result in results {
-        let details = details(result);
-        if details != known {
-            bytes += details.len();
-            known = details;
-        }
-    }
-    results.len() >= RESULTS_MAX || bytes >= DETAILS_MAX
-}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{CheckResult, Name, Timestamp};
 use crate::store::{Snapshot, Store, StoreError, Table, Txn};
 
-use super::keys::{Area, day_of, floor, name_of, prefix, row_key, time_of, timed};
+use super::keys::{Area, day_of, floor, prefix, row_key, time_of, timed};
 use super::rollup::{Rollup, RollupStep};
 use super::{chunk, result_row};
 
@@ -76,64 +76,88 @@ fn add_rollups(txn: &mut Txn<'_>, check: &Name, results: &[CheckResult]) -> Resu
     Ok(())
 }
 
-/// The chunk that a result at `at` may be added to: the last that begins at or before it, of the
-/// same day.
-fn open_chunk(
+/// A chunk that results are added to.
+struct OpenChunk {
+    key: Vec<u8>,
+    results: Vec<CheckResult>,
+    /// Bytes of details that differ from those of the result before.
+    details: usize,
+}
+
+impl OpenChunk {
+    fn new(key: Vec<u8>, results: Vec<CheckResult>) -> OpenChunk {
+        let mut open = OpenChunk { key, results: Vec::new(), details: 0 };
+        results.into_iter().for_each(|result| open.add(result));
+        open
+    }
+
+    fn add(&mut self, result: CheckResult) {
+        let place = self.results.partition_point(|known| known.at <= result.at);
+        let details = result_row::details(&result);
+        let before = place.checked_sub(1).and_then(|before| self.results.get(before));
+        if before.map(result_row::details).as_ref() != Some(&details) {
+            self.details += details.len();
+        }
+        self.results.insert(place, result);
+    }
+
+    /// Whether a result belongs in here: of the same day, while there is room; a full one still
+    /// takes what would have its very key.
+    fn takes(&self, key: &[u8], at: Timestamp) -> bool {
+        let same_day = time_of(&self.key).map(day_of) == Some(day_of(at));
+        let full = self.results.len() >= chunk::RESULTS_MAX || self.details >= chunk::DETAILS_MAX;
+        same_day && (self.key == key || !full)
+    }
+
+    fn write(self, txn: &mut Txn<'_>) -> Result<Vec<u8>, StoreError> {
+        let payload = chunk::encode(&self.results)
+            .map_err(|e| StoreError::Write(format!("results of a check cannot be packed: {e}")))?;
+        txn.insert(Table::Checks, &self.key, &payload)?;
+        Ok(self.key)
+    }
+}
+
+/// The chunk that a result at `at` may be added to: the last that begins at or before it.
+fn chunk_before(
     snapshot: &Snapshot,
     check: &Name,
     at: Timestamp,
-) -> Result<Option<(Vec<u8>, Vec<CheckResult>)>, StoreError> {
+) -> Result<Option<OpenChunk>, StoreError> {
     let last = timed(Area::Chunks, check.as_str(), at);
     let Some(entry) = snapshot.table(Table::Checks)?.at_or_before(&last)? else { return Ok(None) };
     let key = entry.key().to_vec();
-    let same_day = time_of(&key).map(day_of) == Some(day_of(at));
-    if !key.starts_with(&prefix(Area::Chunks, check.as_str())) || !same_day {
+    if !key.starts_with(&prefix(Area::Chunks, check.as_str())) {
         return Ok(None);
     }
-    let results = name_of(&key).and_then(|name| chunk::decode(&name, entry.open().ok()?.payload()));
-    Ok(results.map(|results| (key, results)))
+    // One that is damaged is left as it is, for `verify` to find.
+    let results = entry.open().ok().and_then(|value| chunk::decode(check, value.payload()));
+    Ok(results.map(|results| OpenChunk::new(key, results)))
 }
 
-/// Adds results, in order of time. What was read before this transaction is current: only one
-/// packs at a time, and nobody else writes chunks.
+/// Adds results, in order of time. The snapshot from before this transaction is current but for
+/// what is written here: only one packs at a time, and nobody else writes chunks.
 fn add_chunks(
     txn: &mut Txn<'_>,
     snapshot: &Snapshot,
     check: &Name,
     results: Vec<CheckResult>,
 ) -> Result<(), StoreError> {
-    let write = |txn: &mut Txn<'_>, key: &[u8], results: &[CheckResult]| {
-        let payload = chunk::encode(results)
-            .map_err(|e| StoreError::Write(format!("results of {check} cannot be packed: {e}")))?;
-        txn.insert(Table::Checks, key, &payload)
-    };
-    let mut current: Option<(Vec<u8>, Vec<CheckResult>)> = None;
+    let mut current: Option<OpenChunk> = None;
+    let mut written: Vec<Vec<u8>> = Vec::new();
     for result in results {
         let key = timed(Area::Chunks, check.as_str(), result.at);
-        let fits = |chunk: &(Vec<u8>, Vec<CheckResult>)| {
-            let same_day = time_of(&chunk.0).map(day_of) == Some(day_of(result.at));
-            // A full one still takes what has its very key.
-            same_day && (chunk.0 == key || !chunk::is_full(&chunk.1))
-        };
-        if current.is_none() {
-            current = open_chunk(snapshot, check, result.at)?;
+        if let Some(full) = current.take_if(|open| !open.takes(&key, result.at)) {
+            written.push(full.write(txn)?);
         }
-        if let Some((key, results)) = current.take_if(|chunk| !fits(chunk)) {
-            write(txn, &key, &results)?;
-        }
-        let (_, kept) = match current.as_mut() {
-            Some(chunk) => chunk,
+        let open = match current.take() {
+            Some(open) => open,
             None => {
-                // Later chunks of the day may be there already, where the clock was set back.
-                let found = open_chunk(snapshot, check, result.at)?.filter(fits);
-                current.insert(found.unwrap_or((key, Vec::new())))
+                let known = chunk_before(snapshot, check, result.at)?
+                    .filter(|open| open.takes(&key, result.at) && !written.contains(&open.key));
+                known.unwrap_or_else(|| OpenChunk::new(key, Vec::new()))
             }
         };
-        let place = kept.partition_point(|known| known.at <= result.at);
-        kept.insert(place, result);
+        current.insert(open).add(result);
     }
-    match current {
-        Some((key, results)) => write(txn, &key, &results),
-        None => Ok(()),
-    }
+    current.map_or(Ok(()), |open| open.write(txn).map(|_| ()))
 }

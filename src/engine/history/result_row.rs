@@ -106,23 +106,18 @@ pub(super) const fn time_code(micros: u64) -> u64 {
     mantissa + 900 * power
 }
 
-/// The number that a code stands for; held at the largest that fits.
+/// The code of `u64::MAX`: none is larger.
+const TIME_CODE_MAX: u64 = time_code(u64::MAX);
+
+/// The number that a code stands for; codes that none has are held at the largest.
 pub(super) const fn time_of_code(code: u64) -> u64 {
     if code < 1_000 {
         return code;
     }
+    let code = if code > TIME_CODE_MAX { TIME_CODE_MAX } else { code };
     let power = (code - 100) / 900;
     let mantissa = code - 900 * power;
-    let mut value = mantissa;
-    let mut left = power;
-    while left > 0 {
-        value = value.saturating_mul(10);
-        left -= 1;
-        if value == u64::MAX {
-            break;
-        }
-    }
-    value
+    mantissa * 10u64.pow(power as u32)
 }
 
 /// The phases as codes, the total first.
@@ -251,6 +246,7 @@ mod tests {
         let codes: Vec<u64> = (0..200_000).map(time_code).collect();
         assert!(codes.is_sorted());
         // Coding again changes nothing.
+        assert_eq!(time_of_code(u64::MAX), 18_400_000_000_000_000_000);
         for code in 0..20_000 {
             let micros = time_of_code(code);
             assert_eq!(time_of_code(time_code(micros)), micros, "code {code}");
