@@ -1,6 +1,7 @@
 //! Probes against real peers on this machine. A file per topic; what they share is here and in
 //! `peer.rs`.
 
+mod blackbox;
 mod dns;
 mod grpc;
 mod http;

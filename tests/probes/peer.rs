@@ -175,7 +175,7 @@ impl Site {
         let secure = |port: u16, name: &str| {
             format!(
                 "server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {dir}/{name}.pem; \
-                 ssl_certificate_key {dir}/{name}.key; {locations} }}\n",
+                 ssl_certificate_key {dir}/{name}.key; ssl_protocols TLSv1.2 TLSv1.3; {locations} }}\n",
                 dir = directory.display()
             )
         };
