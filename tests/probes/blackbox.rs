@@ -168,7 +168,7 @@ async fn blackbox_exporter_comes_to_the_same_conclusions() {
         if *kind == "grpc" {
             let status = theirs("probe_grpc_status_code").expect("always there");
             let refused = ours.error.as_deref().is_some_and(|error| error.contains("NOT_FOUND"));
-            assert_eq!(status == 5.0, refused, "{what}");
+            assert_eq!(status == 5.0, refused, "{what} {status} {ours:?}");
         }
     }
     assert!(good >= 10 && cases.len() - good >= 10, "{good} of {} are good", cases.len());

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::{BodyExt as _, Either, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -17,7 +17,9 @@ type Frames =
     StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>;
 
 /// Serving, unless the service is `down`; nobody knows `nobody`.
-async fn answer(request: Request<Incoming>) -> Result<Response<Frames>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+) -> Result<Response<Either<Frames, Empty<Bytes>>>, Infallible> {
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await.expect("a body").to_bytes();
     let service = String::from_utf8_lossy(body.get(7..).unwrap_or_default()).into_owned();
@@ -31,15 +33,17 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Frames>, Infallib
     trailers.insert("grpc-status", status.parse().expect("a value"));
     trailers.insert("grpc-message", message.parse().expect("a value"));
     let mut response = Response::builder().header("content-type", "application/grpc");
-    if status == "0" {
+    let body = if status == "0" {
         let serving = if service == "down" { 2 } else { 1 };
         frames.push(Ok(Frame::data(Bytes::from(vec![0, 0, 0, 0, 2, 8, serving]))));
         frames.push(Ok(Frame::trailers(trailers)));
+        Either::Left(StreamBody::new(futures_util::stream::iter(frames)))
     } else {
-        // "Trailers-Only".
+        // "Trailers-Only": the headers end the answer.
         response.headers_mut().expect("good").extend(trailers);
-    }
-    Ok(response.body(StreamBody::new(futures_util::stream::iter(frames))).expect("good"))
+        Either::Right(Empty::new())
+    };
+    Ok(response.body(body).expect("good"))
 }
 
 pub(crate) async fn health_server() -> String {
