@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -119,7 +119,8 @@ fn shown(timed: &TimedSilence, now: Timestamp) -> Value {
 }
 
 fn read_id(text: &str) -> Result<Uuid, ApiError> {
-    text.parse().map_err(|_| ApiError::new(ErrorKind::NotFound, format!("there is no silence {text:?}")))
+    text.parse()
+        .map_err(|_| ApiError::new(ErrorKind::NotFound, format!("there is no silence {text:?}")))
 }
 
 /// `GET /api/v1/silences?state=active,pending&limit=&after=`: newest first.
@@ -148,8 +149,11 @@ async fn list(State(app): State<Arc<App>>, request: Request) -> Answered {
 }
 
 /// `POST /api/v1/silences`
-async fn make(State(app): State<Arc<App>>, request: Request) -> Answered {
-    let caller = Caller::of(&request);
+async fn make(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Answered {
     let now = app.clock.now();
     let wanted = read_json::<Wanted>(&app, request).await?.silence(&caller, now)?;
     let engine = app.engine()?;
@@ -168,10 +172,10 @@ async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
 async fn change(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Answered {
     let id = read_id(&id)?;
-    let caller = Caller::of(&request);
     let now = app.clock.now();
     let mut wanted: Wanted = read_json(&app, request).await?;
     let engine = app.engine()?;
@@ -193,8 +197,11 @@ async fn end(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
 
 /// `POST /api/v1/silences/preview`: what a silence would match now, whenever it holds. Matchers
 /// are enough.
-async fn preview(State(app): State<Arc<App>>, request: Request) -> Answered {
-    let caller = Caller::of(&request);
+async fn preview(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Answered {
     let now = app.clock.now();
     let mut wanted: Wanted = read_json(&app, request).await?;
     if wanted.ends_at.is_none() && wanted.duration.is_none() {
