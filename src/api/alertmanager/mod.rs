@@ -19,7 +19,7 @@ use axum::routing::get;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::engine::watch::{Muting, RESOLVE_TIMEOUT_MS};
+use crate::engine::watch::Muting;
 use crate::incidents::Suppressions as _;
 use crate::model::{Alert, IncidentId, Labels, MatchOp, Matcher, Matchers, Timestamp, fingerprint};
 
@@ -194,9 +194,4 @@ fn answer(data: &impl Serialize) -> Response<Body> {
 /// An answer, or the text of the failure.
 fn told(result: Result<Response<Body>, ApiError>) -> Response<Body> {
     result.unwrap_or_else(ApiError::into_text)
-}
-
-/// When an alert of ours would end if nobody looked at it again.
-fn end_of_ours(now: Timestamp) -> Timestamp {
-    now.plus_millis(RESOLVE_TIMEOUT_MS)
 }
