@@ -28,6 +28,9 @@ pub(super) const DETAILS_MAX: usize = 64 << 10;
 /// chunk takes all results of the same millisecond, so it may hold more than its share.
 const UNPACKED_MAX: usize = 16 << 20;
 
+/// The places of the phases, in the order of their columns.
+const PHASES: [usize; 5] = [0, 1, 2, 3, 4];
+
 const ZSTD_LEVEL: i32 = 3;
 
 fn put_runs(out: &mut Vec<u8>, codes: impl Iterator<Item = u8>) {
@@ -107,7 +110,7 @@ pub(super) fn encode(results: &[CheckResult]) -> std::io::Result<Vec<u8>> {
     let codes: Vec<[Option<u64>; 5]> =
         results.iter().map(|result| phase_codes(&result.phases)).collect();
     put_runs(&mut plain, codes.iter().map(presence));
-    for phase in 0..5 {
+    for phase in PHASES {
         let column: Vec<u64> = codes.iter().filter_map(|codes| codes[phase]).collect();
         put_column(&mut plain, &column);
     }
@@ -151,7 +154,7 @@ pub(super) fn decode(check: &Name, payload: &[u8]) -> Option<Vec<CheckResult>> {
     let statuses = take_runs(&mut rest, count)?;
     let present = take_runs(&mut rest, count)?;
     let mut codes = vec![[None; 5]; count];
-    for phase in 0..5 {
+    for phase in PHASES {
         let has = |at: &usize| present[*at] >> phase & 1 == 1;
         let places: Vec<usize> = (0..count).filter(has).collect();
         let column = take_column(&mut rest, places.len())?;
