@@ -352,6 +352,7 @@ fn told_alert(rule: &AlertRule, alert: &Alert, context: &AlertContext<'_>) -> To
         annotations: alert.annotations.clone(),
         severity,
         starts_at: alert.clocks.active_at,
+        ends_at: None,
         value: match alert.value {
             Reading::Float(value) if value.is_finite() => Some(value),
             _ => None,
