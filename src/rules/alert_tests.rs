@@ -291,7 +291,7 @@ fn the_stored_form_is_json_that_reads_back() {
     let mut life = Life::new(of_file("    for: 20s\n"));
     life.at(0, holds(&["a"]));
     let (_, stored) = life.save(0);
-    let stored = StoredState::Alert(stored[0].clone());
+    let stored = StoredState::Alert(Box::new(stored[0].clone()));
     let text = serde_json::to_string(&stored).expect("written");
     assert!(text.contains(r#""state":"pending""#), "{text}");
     assert_eq!(serde_json::from_str::<StoredState>(&text).expect("read"), stored);

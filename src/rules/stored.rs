@@ -18,7 +18,7 @@ pub enum StoredState {
     /// The rule itself.
     Rule(StoredRule),
     /// One of its alerts.
-    Alert(StoredAlert),
+    Alert(Box<StoredAlert>),
 }
 
 /// What is kept of the rule itself.

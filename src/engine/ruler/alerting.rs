@@ -132,7 +132,12 @@ pub(super) fn batch_of(
     }
     for (alert, stored) in changes.put {
         let id = document_id(identity, Some(&alert));
-        writes.push(Write::document(Table::Watch, kind, &id, &StoredState::Alert(stored))?);
+        writes.push(Write::document(
+            Table::Watch,
+            kind,
+            &id,
+            &StoredState::Alert(Box::new(stored)),
+        )?);
     }
     for alert in changes.removed {
         let id = document_id(identity, Some(&alert));

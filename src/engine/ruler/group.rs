@@ -59,7 +59,7 @@ fn name_of(live: &LiveGroup) -> String {
 }
 
 /// Evaluates all rules once; gives whether to go on.
-async fn evaluate(
+pub(super) async fn evaluate(
     shared: &Shared,
     live: &LiveGroup,
     at: Timestamp,

@@ -11,6 +11,7 @@ mod judging;
 mod live;
 mod plan;
 mod restore;
+mod trying;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -35,12 +36,14 @@ use restore::{Gone, Stored};
 
 pub use files::{matching, read_rule_file, read_rule_files, read_text};
 pub use live::{Current, LiveAlerting, LiveGroup};
+pub use trying::Trial;
 
 /// A group's task.
 struct Task {
     live: Arc<LiveGroup>,
     stop: watch::Sender<bool>,
-    handle: JoinHandle<()>,
+    /// `None` where somebody else keeps the time.
+    handle: Option<JoinHandle<()>>,
 }
 
 impl Task {
@@ -48,7 +51,9 @@ impl Task {
     async fn end(self) -> Arc<LiveGroup> {
         let _ = self.stop.send(true);
         // A task that panicked has ended as well.
-        let _ = self.handle.await;
+        if let Some(handle) = self.handle {
+            let _ = handle.await;
+        }
         self.live
     }
 }
@@ -69,6 +74,8 @@ struct Shared {
 pub struct Ruler {
     shared: Shared,
     catalog: Arc<Catalog>,
+    /// Whether groups are evaluated when they are due.
+    keeps_time: bool,
     plan: tokio::sync::Mutex<Running>,
     /// In the order of files and groups.
     list: ArcSwap<Vec<Arc<LiveGroup>>>,
@@ -104,7 +111,23 @@ impl Ruler {
         catalog: Arc<Catalog>,
     ) -> Self {
         let shared = Shared { pipeline, clock, settings, places, watch };
-        Ruler { shared, catalog, plan: tokio::sync::Mutex::default(), list: ArcSwap::default() }
+        let plan = tokio::sync::Mutex::default();
+        Ruler { shared, catalog, keeps_time: true, plan, list: ArcSwap::default() }
+    }
+
+    /// Leaves it to [`Ruler::evaluate`] when groups are evaluated: for simulations, which keep
+    /// time themselves.
+    #[must_use]
+    pub fn driven(self) -> Self {
+        Ruler { keeps_time: false, ..self }
+    }
+
+    /// Evaluates all groups once, for the time `at`, one after the other.
+    pub async fn evaluate(&self, at: Timestamp) {
+        let (_running, mut stopped) = watch::channel(false);
+        for live in self.list().iter() {
+            group::evaluate(&self.shared, live, at, &mut stopped).await;
+        }
     }
 
     /// The groups that are evaluated, in the order of their files; definitions of ours follow, by
@@ -269,8 +292,10 @@ impl Ruler {
     fn start(&self, live: LiveGroup) -> Task {
         let live = Arc::new(live);
         let (stop, stopped) = watch::channel(false);
-        let run = group::run(self.shared.clone(), Arc::clone(&live), stopped);
-        Task { live, stop, handle: tokio::spawn(run) }
+        let handle = self
+            .keeps_time
+            .then(|| tokio::spawn(group::run(self.shared.clone(), Arc::clone(&live), stopped)));
+        Task { live, stop, handle }
     }
 }
 

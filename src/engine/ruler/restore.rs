@@ -48,7 +48,7 @@ impl Stored {
             let known = rules.entry(identity).or_default();
             match state {
                 Ok(StoredState::Rule(rule)) => known.rule = Some(rule),
-                Ok(StoredState::Alert(alert)) => known.alerts.push(alert),
+                Ok(StoredState::Alert(alert)) => known.alerts.push(*alert),
                 Err(error) => {
                     tracing::error!(%error, id, "the state of an alert cannot be read");
                 }
