@@ -5,6 +5,7 @@
 //! [`router`].
 
 mod admin;
+mod alerts;
 mod answer;
 mod auth;
 mod body;
