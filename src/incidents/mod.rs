@@ -4,6 +4,13 @@
 //! keeps it from being told. Never: storage, time, or who is told; `engine/watch` brings those
 //! together. Start reading at `machine.rs`.
 
+mod correlate;
+mod machine;
 mod suppression;
 
+pub use correlate::{admit, cut, open};
+pub use machine::{
+    Act, ActKind, Effect, Fires, NOTES_MAX, Refused, SNOOZE_MAX_MS, Step, act, ends, escalates,
+    fires, wakes,
+};
 pub use suppression::{NoSuppressions, Suppression, SuppressionKind, Suppressions};
