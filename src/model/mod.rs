@@ -3,6 +3,7 @@
 //! Owns: time, labels, matchers, samples, metric metadata, and what the watch speaks of (checks,
 //! rules, alerts, incidents, notifications), with the invariants that make them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
+mod cron;
 mod exemplar;
 mod fingerprint;
 mod go_regexp;
@@ -17,6 +18,7 @@ mod sample;
 mod time;
 mod watch;
 
+pub use self::cron::{CronError, CronSchedule};
 pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
 pub use fingerprint::fingerprint;
 pub use histogram::{

@@ -1,6 +1,8 @@
 //! What a channel is told: a notification, made of incidents as they are.
 
-use crate::model::{Incident, IncidentStatus, Labels, Notification, NotificationReason, NotifiedAlert};
+use crate::model::{
+    Incident, IncidentStatus, Labels, Notification, NotificationReason, NotifiedAlert,
+};
 
 /// The most alerts of one notification.
 pub const ALERTS_MAX: usize = 200;

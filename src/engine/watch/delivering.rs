@@ -198,7 +198,8 @@ impl Draft<'_> {
             .filter(active)
             .filter(|id| !self.state.has_told(*id, &stand_in))
             .collect();
-        let Some(first) = firing.first().and_then(|id| self.state.incidents.get(id)).cloned() else {
+        let Some(first) = firing.first().and_then(|id| self.state.incidents.get(id)).cloned()
+        else {
             return;
         };
         let named = (notification.group_key.clone(), notification.group_labels.clone());
@@ -297,9 +298,10 @@ impl Draft<'_> {
             let about = labels.get("alertname") == Some(CHANNEL_FAILING);
             (about && policy.channel(channel).is_none()).then(|| channel.to_owned())
         };
-        let firing = self.state.incidents.values().filter(|incident| {
-            incident.firing && incident.alert.source == AlertSource::Internal
-        });
+        let firing =
+            self.state.incidents.values().filter(|incident| {
+                incident.firing && incident.alert.source == AlertSource::Internal
+            });
         let gone: Vec<_> = firing.filter_map(|i| of_gone(&i.alert.labels)).collect();
         for channel in gone {
             let labels = [(CHANNEL_LABEL, channel.as_str())];

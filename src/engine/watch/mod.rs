@@ -8,6 +8,7 @@
 mod act;
 mod batch;
 mod book;
+mod catalog;
 mod counts;
 mod definitions;
 mod delivering;
@@ -26,6 +27,7 @@ mod view;
 pub use act::ActError;
 pub use batch::{Batch, Signal, WatchError, Write};
 pub use book::{Applied, Book, Reply, Request};
+pub use catalog::Catalog;
 pub use counts::Counts;
 pub use definitions::{Defined, DefinitionError, Definitions};
 pub use feed::Change;

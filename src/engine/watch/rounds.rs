@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
+use super::State;
 use super::draft::Draft;
 use super::signals::{TOO_MANY, internal};
-use super::State;
 use crate::incidents;
 use crate::model::{AlertSource, Incident, IncidentId, IncidentStatus, Severity, Timestamp};
 use crate::notify::Group;
-use crate::store::{DocumentKind, Snapshot, StoreError, Table, decode_document, document_key, document_range};
+use crate::store::{
+    DocumentKind, Snapshot, StoreError, Table, decode_document, document_key, document_range,
+};
 
 /// The name of the alert that says that we found a mistake of our own.
 pub(super) const AUDIT_FAILED: &str = "VedetteAuditFailed";
@@ -42,7 +44,13 @@ impl Default for Rounds {
 
 impl Rounds {
     /// Whether there is anything to do. Looks at everything and changes nothing.
-    pub(super) fn due(&self, state: &State, has_policy: bool, reopen_ms: i64, now: Timestamp) -> bool {
+    pub(super) fn due(
+        &self,
+        state: &State,
+        has_policy: bool,
+        reopen_ms: i64,
+        now: Timestamp,
+    ) -> bool {
         if !has_policy {
             return false;
         }
@@ -152,7 +160,11 @@ impl Draft<'_> {
             }
         }
         if untold.is_empty() {
-            self.ends_internal(AUDIT_FAILED, &[], "every incident is told, or it is stated why not");
+            self.ends_internal(
+                AUDIT_FAILED,
+                &[],
+                "every incident is told, or it is stated why not",
+            );
             return;
         }
         let numbers: Vec<String> = untold.iter().take(20).map(|n| format!("#{n}")).collect();

@@ -66,7 +66,11 @@ impl Draft<'_> {
         let kind = DocumentKind::IncidentNumber;
         self.document(Table::Incidents, kind, &format!("{number:012}"), &id);
         self.keep_evidence(id, evidence);
-        self.say(id, TimelineKind::Opened, format!("{} since {}", alert.severity.as_str(), alert.starts_at));
+        self.say(
+            id,
+            TimelineKind::Opened,
+            format!("{} since {}", alert.severity.as_str(), alert.starts_at),
+        );
         self.begin(id);
         id
     }
@@ -117,10 +121,11 @@ impl Draft<'_> {
             )));
         }
         let mut incident = Incident::clone(&known);
-        let step = incidents::act(&mut incident, act, self.now).map_err(|refused| match refused {
-            Refused::Conflict(text) => ActError::Conflict(text),
-            Refused::Invalid(text) => ActError::Invalid(text),
-        })?;
+        let step =
+            incidents::act(&mut incident, act, self.now).map_err(|refused| match refused {
+                Refused::Conflict(text) => ActError::Conflict(text),
+                Refused::Invalid(text) => ActError::Invalid(text),
+            })?;
         if let ActKind::Note(text) = &act.kind {
             let note = Note { at: self.now, by: act.by.clone(), text: text.clone() };
             let key = format!("{id}/{:08}", incident.notes);

@@ -41,7 +41,9 @@ impl State {
         let snapshot = store.read()?;
         let mut state = State::default();
         for id in marked(&snapshot, DocumentKind::Incident)? {
-            if let Some(incident) = document(&snapshot, Table::Incidents, DocumentKind::Incident, &id)? {
+            if let Some(incident) =
+                document(&snapshot, Table::Incidents, DocumentKind::Incident, &id)?
+            {
                 state.put_incident(Arc::new(incident));
             }
         }

@@ -46,9 +46,8 @@ pub(super) fn ways(
     };
     // What is wrong with a channel is not told by that channel alone.
     let broken = labels.get(CHANNEL_LABEL).filter(|_| source == Some(&AlertSource::Internal));
-    let usable = |name: &Name| {
-        policy.channel(name.as_str()).is_some() && broken != Some(name.as_str())
-    };
+    let usable =
+        |name: &Name| policy.channel(name.as_str()).is_some() && broken != Some(name.as_str());
     let default: Vec<Name> = policy
         .channels
         .iter()
@@ -61,11 +60,13 @@ pub(super) fn ways(
     }
     let mut out: Vec<Way> = Vec::new();
     for routed in routed {
-        let named: Vec<Name> = routed.channels.iter().filter(|name| usable(name)).cloned().collect();
+        let named: Vec<Name> =
+            routed.channels.iter().filter(|name| usable(name)).cloned().collect();
         // A route that names nobody, or only channels that are not there: better those of the
         // default than nobody.
         for channel in if named.is_empty() { &default } else { &named } {
-            let id = group_id(BY_ROUTE, &format!("{}#{}", routed.group_key(), routed.twin), channel);
+            let id =
+                group_id(BY_ROUTE, &format!("{}#{}", routed.group_key(), routed.twin), channel);
             if !out.iter().any(|way| way.id == id) {
                 out.push(Way { id, routed: routed.clone(), channel: channel.clone() });
             }
@@ -273,7 +274,9 @@ impl Draft<'_> {
         let snoozed = incident.snoozed_until.filter(|until| *until > self.now);
         let quiet = incident.quiet_until.filter(|until| *until > self.now);
         let found = match (snoozed, quiet, self.policy) {
-            (Some(until), _, _) => by_itself(SuppressionKind::Snooze, format!("snoozed until {until}")),
+            (Some(until), _, _) => {
+                by_itself(SuppressionKind::Snooze, format!("snoozed until {until}"))
+            }
             (None, Some(until), _) => {
                 by_itself(SuppressionKind::Cooldown, format!("in its cooldown until {until}"))
             }
@@ -377,7 +380,12 @@ impl Draft<'_> {
         }
     }
 
-    fn notification(&self, group: &Group, reason: NotificationReason, flush: &Flush) -> Notification {
+    fn notification(
+        &self,
+        group: &Group,
+        reason: NotificationReason,
+        flush: &Flush,
+    ) -> Notification {
         let ids = flush.firing.iter().chain(&flush.resolved);
         let incidents = ids.filter_map(|id| self.state.incidents.get(id).map(|i| &**i));
         let url = self.policy.map_or("", |policy| policy.external_url.as_str());

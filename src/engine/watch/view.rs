@@ -184,8 +184,11 @@ impl View {
             let older = |id: &Uuid| filter.before.is_none_or(|before| *id < before);
             let all = self.state.incidents.iter().rev().filter(|(id, _)| older(id));
             let mut found = all.filter(|(_, incident)| filter.takes(incident));
-            let items: Vec<_> =
-                found.by_ref().take(filter.limit).map(|(_, incident)| Arc::clone(incident)).collect();
+            let items: Vec<_> = found
+                .by_ref()
+                .take(filter.limit)
+                .map(|(_, incident)| Arc::clone(incident))
+                .collect();
             let more = found.next().is_some();
             let next = items.last().filter(|_| more).map(|incident| incident.id);
             return Ok(Page { items, next });
@@ -222,11 +225,7 @@ impl View {
     /// # Errors
     ///
     /// When the file cannot be read.
-    pub fn timeline(
-        &self,
-        id: IncidentId,
-        limit: usize,
-    ) -> Result<Vec<TimelineEntry>, StoreError> {
+    pub fn timeline(&self, id: IncidentId, limit: usize) -> Result<Vec<TimelineEntry>, StoreError> {
         self.newest(DocumentKind::Timeline, id, limit)
     }
 
@@ -253,11 +252,7 @@ impl View {
     /// # Errors
     ///
     /// When the file cannot be read.
-    pub fn deliveries_of(
-        &self,
-        id: IncidentId,
-        limit: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    pub fn deliveries_of(&self, id: IncidentId, limit: usize) -> Result<Vec<Delivery>, StoreError> {
         let snapshot = self.store.read()?;
         let (from, until) = below(DocumentKind::IncidentDelivery, &id.to_string());
         let table = snapshot.table(Table::Incidents)?;
