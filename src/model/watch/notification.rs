@@ -100,6 +100,9 @@ pub struct Delivery {
     pub group: String,
     /// Counts within the group; a later one supersedes earlier ones that were not delivered.
     pub sequence: u64,
+    /// Incidents that the channel first hears of by this: if it is given up, they are untold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_told: Vec<IncidentId>,
     /// Whether the channel's stand-in was told in its place.
     #[serde(default)]
     pub fell_back: bool,
