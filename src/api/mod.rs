@@ -8,6 +8,7 @@ mod admin;
 mod alerts;
 mod answer;
 mod auth;
+mod backtest;
 mod body;
 mod channels;
 mod checks;

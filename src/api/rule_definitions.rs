@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::ruler::{LiveAlerting, LiveGroup, Trial};
 use crate::engine::watch::{Catalog, Defined, Definitions};
-use crate::model::{AlertKey, Origin, RuleDefinition};
-use crate::rules::{Evaluation, ShownAlert, compile, shown_alerts};
+use crate::model::{AlertKey, Labels, Origin, RuleDefinition, Severity};
+use crate::rules::{AlertRule, Evaluation, ShownAlert, compile, shown_alerts};
 
 use super::alerts::{active_alerts, alert_json};
 use super::json::success;
@@ -21,6 +21,8 @@ use super::{ApiError, ErrorKind};
 
 /// Alerts that an explanation shows.
 const SHOWN_MAX: usize = 1000;
+/// Deliveries that an explanation shows of an alert.
+const DELIVERIES_MAX: usize = 20;
 
 impl Object for RuleDefinition {
     const DURATIONS: &'static [&'static str] =
@@ -133,7 +135,7 @@ pub(super) async fn explain(
             let mut shown = shown_alert_json(alert);
             let key = AlertKey::of(&rule.source, &alert.labels);
             shown["key"] = json!(key);
-            shown["telling"] = what_became(&app, &key);
+            shown["telling"] = what_became(&app, rule, &alert.labels, key);
             shown
         })
         .collect();
@@ -157,10 +159,52 @@ pub(super) async fn explain(
     })))
 }
 
-/// What became of an alert once the rule had told of it: its route, what silenced, inhibited or
-/// suppressed it, and deliveries. Null of an alert that nobody was told of.
-fn what_became(_app: &App, _key: &AlertKey) -> Value {
-    Value::Null
+/// Where an alert is told, what keeps people from being told, and what became of it: its
+/// incident and deliveries, newest last.
+fn what_became(app: &App, rule: &AlertRule, labels: &Labels, key: AlertKey) -> Value {
+    let Ok(engine) = app.engine() else { return Value::Null };
+    let view = engine.watch.view();
+    let severity = labels.get("severity").map_or_else(Severity::default, Severity::from_label);
+    let (routes, nobody) = match view.explain_routing(labels, severity, &rule.channels) {
+        Ok(routes) => (routes, None),
+        Err(suppression) => (Vec::new(), Some(suppression)),
+    };
+    let suppression = view.suppression(labels, app.clock.now()).or(nobody);
+    let incident = view.of_alert(key);
+    let deliveries = incident.as_ref().and_then(|incident| {
+        // What cannot be read now is missing here, and nowhere else.
+        view.deliveries_of(incident.id, DELIVERIES_MAX).ok()
+    });
+    let deliveries = deliveries.unwrap_or_default();
+    let deliveries: Vec<Value> = deliveries
+        .iter()
+        .map(|delivery| {
+            json!({
+                "id": delivery.id,
+                "channel": delivery.channel,
+                "reason": delivery.notification.reason,
+                "state": delivery.state,
+                "attempts": delivery.attempts,
+                "last_error": delivery.last_error,
+                "created_at": delivery.created_at,
+                "finished_at": delivery.finished_at,
+            })
+        })
+        .collect();
+    json!({
+        "routes": routes,
+        "suppression": suppression,
+        "incident": incident.map(|incident| json!({
+            "id": incident.id,
+            "number": incident.number,
+            "status": incident.status,
+            "firing": incident.firing,
+            "told": incident.told,
+            "suppressed": incident.suppressed,
+            "snoozed_until": incident.snoozed_until,
+        })),
+        "deliveries": deliveries,
+    })
 }
 
 fn values_json(evaluation: &Evaluation) -> Vec<Value> {

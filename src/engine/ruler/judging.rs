@@ -153,7 +153,7 @@ impl Question {
 }
 
 /// Answers the function `query` of templates.
-fn template_query(
+pub(super) fn template_query(
     source: &dyn Source,
     text: &str,
     at: Timestamp,

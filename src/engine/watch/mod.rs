@@ -18,6 +18,7 @@ mod ids;
 mod keeper;
 mod outbox;
 mod policy;
+mod rehearsal;
 mod rounds;
 mod signals;
 mod state;
@@ -34,6 +35,7 @@ pub use feed::Change;
 pub use ids::Randomness;
 pub use outbox::{Outcome, Sent};
 pub use policy::Policy;
+pub use rehearsal::{Rehearsal, Rehearsed};
 pub use state::State;
 pub use view::{DeliveryFilter, IncidentFilter, Page, RouteExplained, View};
 
