@@ -5,6 +5,7 @@
 //! [`router`].
 
 mod admin;
+mod alertmanager;
 mod alerts;
 mod answer;
 mod auth;
@@ -28,6 +29,7 @@ mod router;
 mod rule_definitions;
 mod rules;
 mod series;
+mod silences;
 mod state;
 mod status;
 mod syntax;
