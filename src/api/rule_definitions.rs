@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::ruler::{LiveAlerting, LiveGroup, Trial};
 use crate::engine::watch::{Catalog, Defined, Definitions};
-use crate::model::{AlertKey, Origin, RuleDefinition};
-use crate::rules::{Evaluation, ShownAlert, compile, shown_alerts};
+use crate::incidents::Suppressions as _;
+use crate::model::{AlertKey, Labels, Origin, RuleDefinition};
+use crate::rules::{AlertState, Evaluation, ShownAlert, compile, shown_alerts};
 
 use super::alerts::{active_alerts, alert_json};
 use super::json::success;
@@ -127,13 +128,21 @@ pub(super) async fn explain(
     let current = alerting.current();
     let rule = &alerting.rule;
     let evaluations: Vec<Value> = current.evaluations.iter().rev().map(evaluation_json).collect();
+    let all = list.iter().flat_map(|live| live.alerting.iter().flatten());
+    let firing: Vec<Labels> = all
+        .flat_map(|one| {
+            let states = one.states();
+            let firing = states.active().filter(|a| a.clocks.state == AlertState::Firing);
+            firing.map(|alert| alert.labels.clone()).collect::<Vec<_>>()
+        })
+        .collect();
     let alerts: Vec<Value> = shown_alerts(rule, &current.states, SHOWN_MAX)
         .iter()
         .map(|alert| {
             let mut shown = shown_alert_json(alert);
             let key = AlertKey::of(&rule.source, &alert.labels);
             shown["key"] = json!(key);
-            shown["telling"] = what_became(&app, &key);
+            shown["telling"] = what_became(&app, &key, &alert.labels, &firing);
             shown
         })
         .collect();
@@ -157,10 +166,11 @@ pub(super) async fn explain(
     })))
 }
 
-/// What became of an alert once the rule had told of it: its route, what silenced, inhibited or
-/// suppressed it, and deliveries. Null of an alert that nobody was told of.
-fn what_became(_app: &App, _key: &AlertKey) -> Value {
-    Value::Null
+/// What becomes of an alert beyond its rule: what keeps people from being told of it now. Its
+/// incident is at `/api/v1/incidents`, by the alert's key.
+fn what_became(app: &App, _key: &AlertKey, labels: &Labels, firing: &[Labels]) -> Value {
+    let Ok(engine) = app.engine() else { return Value::Null };
+    json!({ "suppressed": engine.muting.any(labels, firing, app.clock.now()) })
 }
 
 fn values_json(evaluation: &Evaluation) -> Vec<Value> {
