@@ -7,26 +7,26 @@ use vedette::model::{Delivery, NotificationReason};
 
 /// What one channel knows of one incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub(crate) enum Heard {
     Firing,
     Resolved,
 }
 
 #[derive(Debug, Default)]
-pub struct Sink {
+pub(crate) struct Sink {
     /// By channel and number of the incident.
-    pub heard: BTreeMap<(String, u64), Heard>,
+    pub(crate) heard: BTreeMap<(String, u64), Heard>,
     /// What each idempotency key said.
     keys: BTreeMap<String, (String, String)>,
     /// How often something arrived that was new.
-    pub arrivals: u64,
+    pub(crate) arrivals: u64,
     /// Incidents of which the channel refused a message for good.
-    pub refused: BTreeSet<(String, u64)>,
+    pub(crate) refused: BTreeSet<(String, u64)>,
 }
 
 impl Sink {
     /// A message arrives: the same one may come again and again, with its key.
-    pub fn arrive(&mut self, seed: u64, delivery: &Delivery) {
+    pub(crate) fn arrive(&mut self, seed: u64, delivery: &Delivery) {
         let channel = delivery.channel.to_string();
         let said = format!("{:?}", delivery.notification);
         let alerts = &delivery.notification.alerts;

@@ -56,7 +56,7 @@ struct Said {
     acknowledged: bool,
 }
 
-pub struct World {
+pub(crate) struct World {
     seed: u64,
     random: Random,
     disk: SimDisk,
@@ -74,7 +74,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         World {
             seed,
             random: Random(seed.wrapping_mul(0x9E37_79B9)),
@@ -162,7 +162,7 @@ impl World {
     }
 
     /// Opens, through as many further power cuts as the dice say.
-    pub fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         let first = self.disk.bytes().is_empty();
         for _ in 0..20 {
             let cut = !first && self.random.one_in(5);
@@ -330,13 +330,16 @@ impl World {
         let waiting: Vec<Arc<Delivery>> = self.view().pending().cloned().collect();
         let mut blocked = BTreeSet::new();
         for delivery in &waiting {
-            let place = (delivery.channel.clone(), delivery.group.clone());
+            // None overtakes an earlier one to its channel that tells of the same incident.
+            let alerts = &delivery.notification.alerts;
+            let places: BTreeSet<_> =
+                alerts.iter().map(|alert| (delivery.channel.clone(), alert.number)).collect();
             let due = !chaos || delivery.next_attempt_at <= self.at();
-            if blocked.contains(&place) || !due {
-                blocked.insert(place);
+            let waits = !due || places.iter().any(|place| blocked.contains(place));
+            blocked.extend(places);
+            if waits {
                 continue;
             }
-            blocked.insert(place);
             // What an outcome before it changed is looked at again.
             let Some(delivery) = self.view().pending().find(|d| d.id == delivery.id).cloned()
             else {
@@ -416,7 +419,7 @@ impl World {
         }
     }
 
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.now += match self.random.below(12) {
             0 => 3_600_000,
             1..=3 => 60_000,
@@ -461,7 +464,7 @@ impl World {
     }
 
     /// Everything ends, and everybody listens: whoever heard of a beginning has heard of the end.
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         self.disk.heal();
         self.silenced.0.lock().expect("not poisoned").clear();
         self.take_up();
@@ -481,7 +484,13 @@ impl World {
         }
         let view = self.view();
         let groups: Vec<_> = view.groups().collect();
-        assert!(groups.is_empty(), "seed {}: groups are left: {groups:?}", self.seed);
+        let active: Vec<_> = view.active().collect();
+        assert!(
+            groups.is_empty(),
+            "seed {} at {}: groups are left: {groups:?} of {active:?}",
+            self.seed,
+            self.at()
+        );
         assert_eq!(view.pending().count(), 0, "seed {}: deliveries are left", self.seed);
         for (place, heard) in &self.sink.heard {
             assert!(

@@ -154,7 +154,8 @@ impl Watch {
 
     /// Deliveries that wait to be sent, for the first time or again: by channel, each channel's in
     /// the order in which they were decided. Those whose `next_attempt_at` is yet to come are
-    /// among them.
+    /// among them. One must not overtake an earlier one to its channel that tells of the same
+    /// incident ([`Delivery::must_follow`]): or an end would arrive before its beginning.
     pub fn pending(&self) -> Vec<Arc<Delivery>> {
         let mut all: Vec<_> = self.shared.state.load().outbox.values().cloned().collect();
         // Stable: ids, which are in order, stay so within a channel.
