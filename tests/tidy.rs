@@ -8,6 +8,7 @@ use std::path::Path;
 const FLOORS: &[(&str, u8)] = &[
     ("model", 1),
     ("stats", 1),
+    ("trust", 1),
     ("ui", 1),
     ("clock", 2),
     ("config", 2),
@@ -69,7 +70,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("bincode", &["store/records"]),
     ("axum", &["api/"]),
     ("tower_http", &["api/"]),
-    ("hyper_util", &["api/listen"]),
+    ("hyper_util", &["api/listen", "probes/"]),
     ("reqwest", &["collect/", "probes/", "senders/", "engine/forward", "cli/"]),
     ("toml", &["config/"]),
     ("saphyr_parser", &["rules/yaml"]),
@@ -79,7 +80,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli/"]),
     ("sd_notify", &["daemon/systemd"]),
     ("anyhow", &["cli/", "main"]),
+    ("x509_parser", &["probes/"]),
+    ("hickory_proto", &["probes/"]),
+    ("surge_ping", &["probes/"]),
+    ("tokio_tungstenite", &["probes/"]),
     ("snap", &["decode/", "tsdb/"]),
+    ("cron", &["model/cron"]),
+    ("hdrhistogram", &["engine/history/"]),
     ("prost", &[]),
 ];
 

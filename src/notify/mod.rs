@@ -1,0 +1,5 @@
+//! Who is told what, and when.
+//!
+//! Owns: the tree of routes, groups of alerts and their clocks, what a message says. Never:
+//! storage, time or sending; `engine/watch` keeps the groups and `senders` speaks to channels.
+//! Start reading at `route.rs`, then `group.rs`.
