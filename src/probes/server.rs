@@ -104,7 +104,8 @@ impl Server {
                 }
             }
         }
-        let target = HostPort::of_url(&url).map_err(|_| "target: the URL has no host".to_owned())?;
+        let target =
+            HostPort::of_url(&url).map_err(|_| "target: the URL has no host".to_owned())?;
         Ok(Server {
             target: HostPort { host: decode(&target.host)?, port: target.port },
             scheme: url.scheme().to_owned(),
@@ -121,9 +122,10 @@ fn decode(text: &str) -> Result<String, String> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|digits| {
-            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-        });
+        let hex = after
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         match hex {
             Some(byte) => {
                 out.push(byte);

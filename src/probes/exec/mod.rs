@@ -63,8 +63,9 @@ struct Exec {
 
 pub(super) fn prepare(check: &CheckDefinition) -> Result<Box<dyn Probe>, String> {
     if !check.settings.contains_key("command") {
-        return Err("settings: command is missing; write command = [\"/path/to/it\", \"word\"]"
-            .to_owned());
+        return Err(
+            "settings: command is missing; write command = [\"/path/to/it\", \"word\"]".to_owned()
+        );
     }
     if !check.target.is_empty() {
         return Err("target: a command has none; all is in settings.command".to_owned());
@@ -80,7 +81,8 @@ pub(super) fn prepare(check: &CheckDefinition) -> Result<Box<dyn Probe>, String>
     if settings.command.iter().any(|word| word.contains('\0')) {
         return Err("command: a word has a zero byte, which no command can take".to_owned());
     }
-    if let Some(name) = settings.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']))
+    if let Some(name) =
+        settings.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']))
     {
         return Err(format!("env: {name:?} is no name of a variable"));
     }

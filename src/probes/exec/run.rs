@@ -107,13 +107,7 @@ impl Running {
             status
         };
         let status = status.map_err(|error| format!("cannot wait for the command: {error}"))?;
-        Ok(Ended {
-            code: status.code(),
-            signal: status.signal(),
-            errors,
-            first_byte_us,
-            cut,
-        })
+        Ok(Ended { code: status.code(), signal: status.signal(), errors, first_byte_us, cut })
     }
 }
 

@@ -47,8 +47,12 @@ pub(super) fn prepare(check: &CheckDefinition) -> Result<Box<dyn Probe>, String>
         }
         ("clock", "") => {
             let server = settings.server.as_deref();
-            Part::Clock(server.map(|server| HostPort::parse(server, Some(123))).transpose()
-                .map_err(|error| error.replacen("target", "server", 1))?)
+            Part::Clock(
+                server
+                    .map(|server| HostPort::parse(server, Some(123)))
+                    .transpose()
+                    .map_err(|error| error.replacen("target", "server", 1))?,
+            )
         }
         ("load", "") => Part::Load,
         ("memory", "") => Part::Memory,

@@ -77,7 +77,8 @@ fn chunk(data: &[u8]) -> Result<Chunk, String> {
 /// The message of OpenAI's error envelope, cut.
 pub(super) fn error_message(value: &Value) -> Option<String> {
     let error = value.get("error").filter(|error| !error.is_null())?;
-    let text = error.get("message").and_then(Value::as_str).or(error.as_str()).unwrap_or("no message");
+    let text =
+        error.get("message").and_then(Value::as_str).or(error.as_str()).unwrap_or("no message");
     Some(crate::probes::cursor::readable(text.as_bytes()))
 }
 

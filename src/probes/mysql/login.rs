@@ -49,7 +49,10 @@ mod tests {
     fn proofs_are_those_that_python_computes() {
         let nonce: Vec<u8> = (1..=20).collect();
         assert_eq!(hex(&native(b"secret", &nonce)), "b32bb3a583e1340c0a1108d58b1be49781ad8c2f");
-        assert_eq!(hex(&caching_sha2(b"secret", &nonce)), "746ebe205d56a0707acb3e796e834e0dd7b1d61743b26bd5202c7a623230c7c9");
+        assert_eq!(
+            hex(&caching_sha2(b"secret", &nonce)),
+            "746ebe205d56a0707acb3e796e834e0dd7b1d61743b26bd5202c7a623230c7c9"
+        );
     }
 
     #[test]

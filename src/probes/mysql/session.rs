@@ -88,7 +88,10 @@ pub(super) async fn log_in(
                 _ => return Err("it says something unknown of caching_sha2_password".to_owned()),
             },
             Answer::More(_) | Answer::Columns(_) => {
-                return Err(format!("it says something unknown of {}", readable(plugin.as_bytes())));
+                return Err(format!(
+                    "it says something unknown of {}",
+                    readable(plugin.as_bytes())
+                ));
             }
         }
     }

@@ -38,7 +38,10 @@ pub(super) enum Answer {
     Ok,
     Refusal(Refusal),
     /// Another way to authenticate, with a nonce of its own.
-    Switch { plugin: String, nonce: Vec<u8> },
+    Switch {
+        plugin: String,
+        nonce: Vec<u8>,
+    },
     /// A word of the authentication plugin.
     More(Vec<u8>),
     /// Of a query: so many columns follow.
@@ -306,7 +309,11 @@ impl Refusal {
             3159 => "it wants TLS; set sslmode to require",
             _ => "it refuses",
         };
-        let state = if self.state.is_empty() { String::new() } else { format!(", SQLSTATE {}", self.state) };
+        let state = if self.state.is_empty() {
+            String::new()
+        } else {
+            format!(", SQLSTATE {}", self.state)
+        };
         format!("{meaning} (error {}{state}: {})", self.number, self.message)
     }
 }

@@ -111,7 +111,8 @@ impl Postgres {
         let start = Instant::now();
         let answer = session::ask(&mut transport, &self.query, start).await;
         let answer = answer.map_err(|error| transport.blame(error))?;
-        attempt.phases().first_byte_us = Some(answer.first_byte_us.unwrap_or_else(|| micros(start)));
+        attempt.phases().first_byte_us =
+            Some(answer.first_byte_us.unwrap_or_else(|| micros(start)));
         show_row(attempt, answer.rows, answer.all_rows, answer.first_row);
         // Politeness: what was asked is answered, whether this arrives or not.
         let _ = transport.send(&wire::terminate()).await;

@@ -162,7 +162,8 @@ fn hex(bytes: &[u8]) -> String {
 
 fn nonce() -> Result<String, String> {
     let mut bytes = [0; 18];
-    getrandom::fill(&mut bytes).map_err(|error| format!("this machine gives no randomness: {error}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| format!("this machine gives no randomness: {error}"))?;
     // Without commas, as base64 has none.
     Ok(BASE64_STANDARD_NO_PAD.encode(bytes))
 }
@@ -218,7 +219,11 @@ fn named(columns: &[Column], values: Vec<Option<Vec<u8>>>) -> Row {
         }
         (_, Some(text)) => cell(&text, false),
     };
-    columns.iter().zip(values).map(|(column, text)| (column.name.clone(), value(column, text))).collect()
+    columns
+        .iter()
+        .zip(values)
+        .map(|(column, text)| (column.name.clone(), value(column, text)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -227,6 +232,9 @@ mod tests {
 
     #[test]
     fn an_md5_answer_is_the_one_that_python_computes() {
-        assert_eq!(md5_answer("watch", "secret", [1, 2, 3, 4]), "md5c6de02aa949fc129a75cd547ea0da111");
+        assert_eq!(
+            md5_answer("watch", "secret", [1, 2, 3, 4]),
+            "md5c6de02aa949fc129a75cd547ea0da111"
+        );
     }
 }

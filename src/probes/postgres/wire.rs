@@ -18,9 +18,7 @@ pub(super) fn ssl_request() -> Vec<u8> {
 /// The first message: version 3.0 and who wants what.
 pub(super) fn startup(user: &str, database: &str) -> Vec<u8> {
     let mut body = 196_608u32.to_be_bytes().to_vec();
-    for (name, value) in
-        [("user", user), ("database", database), ("application_name", "vedette")]
-    {
+    for (name, value) in [("user", user), ("database", database), ("application_name", "vedette")] {
         for text in [name, value] {
             body.extend_from_slice(text.as_bytes());
             body.push(0);
@@ -248,7 +246,8 @@ impl Refusal {
                 _ => "it refuses",
             },
         };
-        let mut text = format!("{meaning} (SQLSTATE {}: {}", readable(self.code.as_bytes()), self.message);
+        let mut text =
+            format!("{meaning} (SQLSTATE {}: {}", readable(self.code.as_bytes()), self.message);
         if !self.detail.is_empty() {
             text.push_str("; ");
             text.push_str(&self.detail);

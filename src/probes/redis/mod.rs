@@ -49,8 +49,9 @@ pub(super) fn prepare(check: &CheckDefinition) -> Result<Box<dyn Probe>, String>
     }
     server.password = settings.password.or(server.password);
     if !server.user.is_empty() && server.password.is_none() {
-        return Err("password: a user without a password cannot log in; set settings.password"
-            .to_owned());
+        return Err(
+            "password: a user without a password cannot log in; set settings.password".to_owned()
+        );
     }
     let database = match (settings.database, server.path.as_str()) {
         (Some(number), _) => number,

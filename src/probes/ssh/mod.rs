@@ -39,9 +39,9 @@ struct Ssh {
 pub(super) fn prepare(check: &CheckDefinition) -> Result<Box<dyn Probe>, String> {
     let settings: Settings = settings::read(check)?;
     let target = HostPort::parse(&check.target, Some(22))?;
-    let expected_key = settings.host_key_sha256.map(|text| {
-        text.strip_prefix("SHA256:").unwrap_or(&text).trim_end_matches('=').to_owned()
-    });
+    let expected_key = settings
+        .host_key_sha256
+        .map(|text| text.strip_prefix("SHA256:").unwrap_or(&text).trim_end_matches('=').to_owned());
     if let Some(key) = expected_key.as_ref().filter(|key| key.len() != 43) {
         return Err(format!(
             "host_key_sha256: {key:?} is not 43 characters of base64; write what \
@@ -51,7 +51,8 @@ pub(super) fn prepare(check: &CheckDefinition) -> Result<Box<dyn Probe>, String>
     let algorithms = settings
         .host_key_algorithms
         .unwrap_or_else(|| wire::HOST_KEYS.iter().map(|name| (*name).to_owned()).collect());
-    let odd = |name: &String| name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+    let odd =
+        |name: &String| name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic() && b != b',');
     if algorithms.is_empty() || algorithms.len() > 32 || algorithms.iter().any(odd) {
         return Err("host_key_algorithms: write a list of names such as [\"ssh-ed25519\"]".into());
     }
@@ -125,7 +126,9 @@ impl Ssh {
     /// Whether there is an exchange that both can; else what is missing.
     fn common(&self, offer: &Offer) -> Result<(), String> {
         if !offer.key_exchanges.iter().any(|name| wire::KEY_EXCHANGES.contains(&name.as_str())) {
-            return Err("it does not offer curve25519-sha256, the key exchange that is spoken".into());
+            return Err(
+                "it does not offer curve25519-sha256, the key exchange that is spoken".into()
+            );
         }
         if !self.algorithms.iter().any(|name| offer.host_keys.contains(name)) {
             return Err(format!("it has no host key of {}", self.algorithms.join(", ")));

@@ -17,8 +17,7 @@ pub(super) const LINES_MAX: usize = 32;
 pub(super) const IDENTIFICATION: &[u8] = b"SSH-2.0-vedette\r\n";
 
 /// The one key exchange that is spoken, by both of its names.
-pub(super) const KEY_EXCHANGES: [&str; 2] =
-    ["curve25519-sha256", "curve25519-sha256@libssh.org"];
+pub(super) const KEY_EXCHANGES: [&str; 2] = ["curve25519-sha256", "curve25519-sha256@libssh.org"];
 
 /// Host keys that are taken unless a check names others, the best first.
 pub(super) const HOST_KEYS: [&str; 6] = [
@@ -155,9 +154,7 @@ pub(super) fn own_offer(cookie: [u8; 16], host_keys: &str) -> Vec<u8> {
     let key_exchanges = KEY_EXCHANGES.join(",");
     let mut out = vec![KEXINIT];
     out.extend_from_slice(&cookie);
-    for list in
-        [&key_exchanges, host_keys, CIPHERS, CIPHERS, MACS, MACS, "none", "none", "", ""]
-    {
+    for list in [&key_exchanges, host_keys, CIPHERS, CIPHERS, MACS, MACS, "none", "none", "", ""] {
         put_string(&mut out, list.as_bytes());
     }
     out.extend_from_slice(&[0; 5]);
@@ -261,7 +258,9 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_the_one_of_ssh_keygen() {
-        let key = BASE64_STANDARD_NO_PAD.decode("AAAAC3NzaC1lZDI1NTE5AAAAIC+aH6dTh0RoSptHTfXa0wDYk04XjIo9QnB9T5TM/8bk").expect("base64");
+        let key = BASE64_STANDARD_NO_PAD
+            .decode("AAAAC3NzaC1lZDI1NTE5AAAAIC+aH6dTh0RoSptHTfXa0wDYk04XjIo9QnB9T5TM/8bk")
+            .expect("base64");
         let mut reply = vec![ECDH_REPLY];
         put_string(&mut reply, &key);
         let found = host_key(&reply).expect("reads");

@@ -1,4 +1,7 @@
-//! Checks of the kind `host`.
+//! Checks of the kind `model`.
+
+mod budget;
+mod events;
 
 use super::Probe;
 use crate::model::CheckDefinition;
