@@ -42,10 +42,10 @@ fn memory_of(text: &str) -> Result<Values, String> {
     if total > 0.0 {
         out.push(("AVAILABLE_PERCENT".to_owned(), 100.0 * available / total));
     }
-    if let (Some(swap), Some(free)) = (kib("SwapTotal"), kib("SwapFree")) {
-        if swap > 0.0 {
-            out.push(("SWAP_FREE_PERCENT".to_owned(), 100.0 * free / swap));
-        }
+    if let (Some(swap), Some(free)) = (kib("SwapTotal"), kib("SwapFree"))
+        && swap > 0.0
+    {
+        out.push(("SWAP_FREE_PERCENT".to_owned(), 100.0 * free / swap));
     }
     Ok(out)
 }
