@@ -1,7 +1,13 @@
 //! Probes against real peers on this machine. A file per topic; what they share is here and in
 //! `peer.rs`.
 
+mod commands;
+mod databases;
+mod hostile;
+mod machine;
 mod refusals;
+mod servers;
+mod shells;
 
 use std::time::Duration;
 
