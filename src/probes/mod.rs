@@ -29,6 +29,7 @@ mod tcp;
 mod tls;
 mod transport;
 mod websocket;
+mod wire;
 
 use std::time::Duration;
 
