@@ -209,5 +209,7 @@ async fn redis_is_asked_over_tls() {
     let refused = error(ask("redis", &target, json!({})).await);
     assert!(refused.contains("certificate"), "{refused}");
     let plain = format!("redis://:s3cret@{}", server.address());
-    assert!(error(ask("redis", &plain, json!({})).await).contains("hung up"));
+    // It answers with an alert of TLS, and hangs up.
+    let refused = error(ask("redis", &plain, json!({})).await);
+    assert!(refused.starts_with(&server.address()), "{refused}");
 }

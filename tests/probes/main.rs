@@ -4,6 +4,7 @@
 mod commands;
 mod databases;
 mod hostile;
+mod language_models;
 mod machine;
 mod refusals;
 mod servers;

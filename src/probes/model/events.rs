@@ -24,9 +24,30 @@ pub(super) struct Chunk {
 #[derive(Default)]
 pub(super) struct Events {
     line: Vec<u8>,
+    /// One JSON instead of a stream.
+    whole: bool,
 }
 
 impl Events {
+    /// Of a stream of events, or of one JSON.
+    pub(super) fn of(stream: bool) -> Self {
+        Events { line: Vec::new(), whole: !stream }
+    }
+
+    /// What the end of the bytes says: a server may leave the last line open.
+    ///
+    /// # Errors
+    ///
+    /// As [`Events::feed`].
+    pub(super) fn end(&mut self) -> Result<Vec<Chunk>, String> {
+        let line = std::mem::take(&mut self.line);
+        match line.trim_ascii().strip_prefix(b"data:") {
+            _ if self.whole => Ok(vec![chunk(line.trim_ascii())?]),
+            Some(data) => Ok(vec![chunk(data.trim_ascii())?]),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Takes the next bytes, and gives what the whole lines among them say.
     ///
     /// # Errors
@@ -39,7 +60,7 @@ impl Events {
                 return Err(format!("a line of its answer is longer than {LINE_BYTES_MAX} bytes"));
             }
             self.line.extend_from_slice(part);
-            if part.ends_with(b"\n") {
+            if part.ends_with(b"\n") && !self.whole {
                 let line = std::mem::take(&mut self.line);
                 // Comments, names and ids of events say nothing here.
                 if let Some(data) = line.trim_ascii_end().strip_prefix(b"data:") {
@@ -60,7 +81,8 @@ fn chunk(data: &[u8]) -> Result<Chunk, String> {
     if let Some(message) = error_message(&value) {
         return Err(format!("it fails: {message}"));
     }
-    let delta = value.pointer("/choices/0/delta");
+    let choice = value.pointer("/choices/0");
+    let delta = choice.and_then(|choice| choice.get("delta").or_else(|| choice.get("message")));
     let field = |name: &str| delta.and_then(|delta| delta.get(name)).and_then(Value::as_str);
     let tokens = |name: &str| value.get("usage").and_then(|usage| usage.get(name)?.as_u64());
     Ok(Chunk {
@@ -106,6 +128,17 @@ mod tests {
         let single: Vec<Chunk> =
             STREAM.iter().flat_map(|byte| events.feed(&[*byte]).expect("reads")).collect();
         assert_eq!(single, whole);
+    }
+
+    #[test]
+    fn one_json_instead_of_a_stream_is_read_at_its_end() {
+        let mut events = Events::of(false);
+        let json = b"{\"choices\":[{\"message\":{\"content\":\"pong\"}}],\n\"usage\":{\"total_tokens\":9}}";
+        assert_eq!(events.feed(json), Ok(Vec::new()));
+        let chunks = events.end().expect("reads");
+        assert_eq!((chunks[0].text.as_str(), chunks[0].total_tokens), ("pong", Some(9)));
+        assert!(Events::of(false).end().is_err());
+        assert_eq!(Events::of(true).end(), Ok(Vec::new()));
     }
 
     #[test]
