@@ -23,6 +23,7 @@ use crate::telemetry::{Telemetry, Way};
 
 use super::logging::LogLevel;
 use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
+use super::muted::Muted;
 use super::open::open_engine;
 use super::reload::{Reloaded, reload};
 use super::signals::{Asked, Signals};
@@ -202,7 +203,11 @@ async fn begin(
     catalog.take_up(&settings, clock.now()).await;
     let watch =
         Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock)).map_err(DaemonError::Start)?;
+    let muted = Muted::open(&pipeline, &catalog, &settings, clock.now())?;
+    muted.keep_tidy(&watch, clock, &changed);
     let engine = Engine {
+        muting: Arc::clone(&muted.muting),
+        external: Arc::clone(&muted.external),
         watch,
         catalog: Arc::clone(&catalog),
         tsdb: Arc::clone(pipeline.tsdb()),
