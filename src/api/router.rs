@@ -18,8 +18,9 @@ use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDe
 use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, alertmanager, alerts, exemplars, federate, guard, ingest, objects,
-    otlp, query, rule_definitions, rules, series, silences, status, syntax, targets,
+    ApiError, ErrorKind, admin, alertmanager, alerts, exemplars, federate, guard, incidents,
+    ingest, objects, otlp, query, rule_definitions, rules, series, silences, status, syntax,
+    targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -56,6 +57,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/rules/{name}/explain", get(rule_definitions::explain))
         .route("/api/v1/alerts", get(alerts::alerts))
         .merge(silences::routes())
+        .merge(incidents::routes())
         .merge(alertmanager::routes())
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/api/v1/targets", get(targets::targets))
