@@ -5,6 +5,7 @@
 //! [`router`].
 
 mod admin;
+mod alertmanager;
 mod alerts;
 mod answer;
 mod auth;
@@ -16,6 +17,7 @@ mod error;
 mod exemplars;
 mod federate;
 mod guard;
+mod incidents;
 mod ingest;
 mod json;
 mod listen;
@@ -29,6 +31,7 @@ mod router;
 mod rule_definitions;
 mod rules;
 mod series;
+mod silences;
 mod state;
 mod status;
 mod syntax;

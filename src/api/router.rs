@@ -18,8 +18,9 @@ use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDe
 use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, alerts, backtest, exemplars, federate, guard, ingest, objects,
-    otlp, query, rule_definitions, rules, series, status, syntax, targets,
+    ApiError, ErrorKind, admin, alertmanager, alerts, backtest, exemplars, federate, guard,
+    incidents, ingest, objects, otlp, query, rule_definitions, rules, series, silences, status,
+    syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -57,6 +58,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/rules/{name}/test", post(rule_definitions::test_named))
         .route("/api/v1/rules/{name}/explain", get(rule_definitions::explain))
         .route("/api/v1/alerts", get(alerts::alerts))
+        .merge(silences::routes())
+        .merge(incidents::routes())
+        .merge(alertmanager::routes())
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/api/v1/targets", get(targets::targets))
         .route("/api/v1/status/buildinfo", get(status::buildinfo))

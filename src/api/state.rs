@@ -12,7 +12,7 @@ use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
 use crate::engine::ruler::Ruler;
-use crate::engine::watch::{Catalog, Watch};
+use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Watch};
 use crate::model::Timestamp;
 use crate::telemetry::Telemetry;
 use crate::tsdb::Tsdb;
@@ -37,6 +37,10 @@ pub struct Engine {
     pub watch: Watch,
     /// What people defined for it.
     pub catalog: Arc<Catalog>,
+    /// Who is not told: silences, maintenance, inhibition.
+    pub muting: Arc<Muting>,
+    /// Alerts that others send.
+    pub external: Arc<ExternalAlerts>,
 }
 
 /// How far the daemon has come.

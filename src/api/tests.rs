@@ -15,7 +15,7 @@ use crate::clock::ManualClock;
 use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
 use crate::engine::ruler::Ruler;
-use crate::engine::watch::{Catalog, Watch};
+use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Silences, Watch};
 use crate::engine::{Pipeline, Policy};
 use crate::model::{Labels, Timestamp};
 use crate::promql::{Answer, Options, QueryError, Source};
@@ -26,6 +26,7 @@ use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 mod backtest;
 mod definitions;
 mod histograms;
+mod silences;
 
 use super::params::Params;
 use super::query::{Asked, run};
@@ -81,7 +82,19 @@ pub(super) fn serve(settings: Settings) -> Served {
     let (places, definitions) = (app.query_places(), Arc::clone(&catalog));
     let ruler = Ruler::new(pipeline.clone(), clock, changed, places, watch.clone(), definitions);
     let ruler = Arc::new(ruler);
-    let engine = Engine { tsdb, pipeline, targets: Arc::new(targets), ruler, watch, catalog };
+    let silences = Arc::new(Silences::open(tsdb.store()).expect("readable"));
+    let muting = Arc::new(Muting::new(silences, Arc::clone(&catalog)));
+    let external = ExternalAlerts::open(tsdb.store(), app.clock.now()).expect("readable");
+    let engine = Engine {
+        tsdb,
+        pipeline,
+        targets: Arc::new(targets),
+        ruler,
+        watch,
+        catalog,
+        muting,
+        external: Arc::new(external),
+    };
     app.ready(engine).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }

@@ -5,8 +5,10 @@
 //! [`run`].
 
 mod banner;
+mod informed;
 mod logging;
 mod loops;
+mod muted;
 mod open;
 mod reload;
 mod signals;

@@ -126,7 +126,7 @@ pub fn are_fresh(
 ) -> Result<bool, SourceError> {
     let mut looked = false;
     let mut any = false;
-    for input in inputs.iter().filter(|input| input.selection.end > since) {
+    for input in inputs.iter().filter(|input| input.selection.end >= since) {
         looked = true;
         if newest(source, input, since)?.is_some() {
             any = true;

@@ -34,8 +34,13 @@ pub(super) async fn evaluate_alerting(
     }
     let question = question(shared, live, alerting, at);
     let waits_to_settle = question.settle_since.is_some();
-    let answer = ask(shared, stopped, move |reader, options| question.answer(reader, options));
-    let Answer { states, outcome, mut evaluation, settled, waiting_for } = answer.await?;
+    let asked = question.clone();
+    let answer = ask(shared, stopped, move |reader, options| asked.answer(reader, options));
+    let Answer { states, outcome, mut evaluation, settled, waiting_for } = match answer.await {
+        Ok(answer) => answer,
+        Err(NoResult::Failed(error)) => question.failed(error),
+        Err(NoResult::Stopped) => return Err(NoResult::Stopped),
+    };
 
     let saved = alerting.change(|current| Arc::clone(&current.saved));
     let changes = saved.changes(&states, &alerting.rule, at);

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::model::OnFailure;
-use crate::model::{Labels, Timestamp};
+use crate::model::{Labels, OnFailure, Timestamp};
 use crate::promql::{self, Options, QueryError, Samples, Selection, Source};
-use crate::rules::template::{self, TemplateSample};
+use crate::rules::template::{self, AskQuery, TemplateSample};
 use crate::rules::{
     AlertContext, AlertRule, AlertStates, Evaluation, Finding, Found, Input, Outcome, Step,
     Telling, all_missing, are_fresh, evaluate_step, inputs, shown_values, vector_of,
@@ -24,6 +23,7 @@ const EVIDENCE_LOOKED_MAX: usize = 1000;
 const EVIDENCE_MS: i64 = 600_000;
 
 /// What an evaluation needs.
+#[derive(Clone)]
 pub(super) struct Question {
     pub(super) rule: Arc<AlertRule>,
     /// The state that the evaluation begins with; a copy is changed.
@@ -63,7 +63,10 @@ impl Question {
         let finding = self.find(source, &inputs, options)?;
         let fresh = |since| are_fresh(source, &inputs, since).map_err(|error| error.to_string());
         let settled = self.settle_since.map_or(Ok(true), fresh)?;
-        Ok(self.judge(source, &inputs, options, finding, settled, began))
+        let at = self.at;
+        let query = |text: &str| template_query(source, text, at, options);
+        let evidence = |labels: &Labels, from: Timestamp| evidence(source, &inputs, labels, from);
+        Ok(self.judge(finding, settled, began, &query, &evidence))
     }
 
     /// A built-in rule whose metrics do not exist yet.
@@ -101,14 +104,20 @@ impl Question {
         Ok(Finding::Result(result))
     }
 
+    /// The evaluation that could not even be asked for; why.
+    pub(super) fn failed(self, error: String) -> Answer {
+        let query = |_: &str| Err("there is no answer to queries now".to_owned());
+        let settled = self.settle_since.is_none();
+        self.judge(Finding::Failed(error), settled, Instant::now(), &query, &|_, _| Vec::new())
+    }
+
     fn judge(
         self,
-        source: &dyn Source,
-        inputs: &[Input],
-        options: &Options,
         finding: Finding,
         settled: bool,
         began: Instant,
+        query: AskQuery<'_>,
+        evidence: &dyn Fn(&Labels, Timestamp) -> EvidenceSamples,
     ) -> Answer {
         let found = match &finding {
             Finding::Result(_) => Found::Result,
@@ -121,11 +130,10 @@ impl Question {
             // The answer may be empty, but its selectors are not.
             states.note_data();
         }
-        let query = |text: &str| template_query(source, text, self.at, options);
         let context = AlertContext {
             external_labels: &Labels::empty(),
             external_url: &self.external_url,
-            query: &query,
+            query,
         };
         let step = Step {
             at: self.at,
@@ -141,8 +149,7 @@ impl Question {
         });
         for alert in firing.take(EVIDENCE_MAX) {
             let back_ms = EVIDENCE_MS.max(self.rule.for_ms.saturating_mul(2));
-            let from = self.at.plus_millis(-back_ms);
-            alert.evidence.samples = evidence(source, inputs, &alert.labels, from);
+            alert.evidence.samples = evidence(&alert.labels, self.at.plus_millis(-back_ms));
         }
         let mut evaluation = Evaluation::of(&self.rule, &states, self.at, found, &outcome);
         evaluation.took = began.elapsed();
@@ -151,6 +158,9 @@ impl Question {
         Answer { states, outcome, evaluation, settled, waiting_for: None }
     }
 }
+
+/// Series and their samples, as a piece of evidence has them.
+type EvidenceSamples = Vec<(String, Vec<(i64, f64)>)>;
 
 /// Answers the function `query` of templates.
 pub(super) fn template_query(
@@ -180,7 +190,7 @@ fn evidence(
     inputs: &[Input],
     alert: &Labels,
     from: Timestamp,
-) -> Vec<(String, Vec<(i64, f64)>)> {
+) -> EvidenceSamples {
     let mut found = Vec::new();
     for input in inputs {
         let mut selection: Selection = input.selection.clone();

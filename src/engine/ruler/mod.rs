@@ -90,6 +90,8 @@ struct Running {
     tasks: BTreeMap<(String, String), Task>,
     /// When the first groups were started; `None` before.
     started_at: Option<Timestamp>,
+    /// The end has begun: nothing is started any more.
+    stopped: bool,
     /// Rules that are gone and whose end is not committed yet.
     gone: Vec<Gone>,
 }
@@ -173,6 +175,8 @@ impl Ruler {
     /// Takes up changes of definitions as they happen, until all that could change them is gone.
     pub async fn follow(self: Arc<Self>) {
         let mut changes = self.catalog.rules.changes();
+        // Whatever changed since the last reload was not seen yet.
+        changes.mark_changed();
         loop {
             let fails = !self.plan.lock().await.gone.is_empty();
             let changed = match fails {
@@ -183,6 +187,9 @@ impl Ruler {
                 },
             };
             let mut running = self.plan.lock().await;
+            if running.stopped {
+                return;
+            }
             // Before the first start nothing is known of the states in the file.
             if running.started_at.is_some() {
                 self.apply(&mut running).await;
@@ -298,7 +305,11 @@ impl Ruler {
 
     /// Ends all tasks. Series and alerts are not ended: whoever starts again goes on with them.
     pub async fn stop(&self) {
-        let tasks = std::mem::take(&mut self.plan.lock().await.tasks);
+        let tasks = {
+            let mut running = self.plan.lock().await;
+            running.stopped = true;
+            std::mem::take(&mut running.tasks)
+        };
         for task in tasks.values() {
             let _ = task.stop.send(true);
         }

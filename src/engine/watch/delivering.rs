@@ -290,9 +290,18 @@ impl Draft<'_> {
         self.state.outbox.get(&id).cloned().ok_or_else(|| ActError::no_delivery(id))
     }
 
-    /// An alert of ours about a channel that is gone has ended.
+    /// What waits for a channel that is gone is given up, and an alert of ours about it has ended.
     pub(super) fn forget_channels(&mut self) {
         let Some(policy) = self.policy else { return };
+        let gone = |delivery: &&Arc<Delivery>| policy.channel(delivery.channel.as_str()).is_none();
+        let waiting: Vec<_> = self.state.outbox.values().filter(gone).cloned().collect();
+        for known in waiting {
+            let mut delivery = Delivery::clone(&known);
+            delivery.state = DeliveryState::Dead;
+            delivery.finished_at = Some(self.now);
+            delivery.last_error = Some("the channel is gone".to_owned());
+            self.put_delivery(delivery);
+        }
         let of_gone = |labels: &Labels| {
             let channel = labels.get(CHANNEL_LABEL)?;
             let about = labels.get("alertname") == Some(CHANNEL_FAILING);

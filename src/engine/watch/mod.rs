@@ -13,14 +13,17 @@ mod counts;
 mod definitions;
 mod delivering;
 mod draft;
+mod external;
 mod feed;
 mod ids;
 mod keeper;
+mod muting;
 mod outbox;
 mod policy;
 mod rehearsal;
 mod rounds;
 mod signals;
+mod silences;
 mod state;
 mod telling;
 mod view;
@@ -31,11 +34,14 @@ pub use book::{Applied, Book, Reply, Request};
 pub use catalog::Catalog;
 pub use counts::Counts;
 pub use definitions::{Defined, DefinitionError, Definitions};
+pub use external::{ExternalAlert, ExternalAlerts, ExternalError, RESOLVE_TIMEOUT_MS};
 pub use feed::Change;
 pub use ids::Randomness;
+pub use muting::Muting;
 pub use outbox::{Outcome, Sent};
 pub use policy::Policy;
 pub use rehearsal::{Rehearsal, Rehearsed};
+pub use silences::{SilenceError, Silences};
 pub use state::State;
 pub use view::{DeliveryFilter, IncidentFilter, Page, RouteExplained, View};
 
@@ -156,7 +162,8 @@ impl Watch {
 
     /// Deliveries that wait to be sent, for the first time or again: by channel, each channel's in
     /// the order in which they were decided. Those whose `next_attempt_at` is yet to come are
-    /// among them.
+    /// among them. One must not overtake an earlier one to its channel that tells of the same
+    /// incident ([`Delivery::must_follow`]): or an end would arrive before its beginning.
     pub fn pending(&self) -> Vec<Arc<Delivery>> {
         let mut all: Vec<_> = self.shared.state.load().outbox.values().cloned().collect();
         // Stable: ids, which are in order, stay so within a channel.

@@ -86,8 +86,12 @@ impl Draft<'_> {
     pub(super) fn round(&mut self, rounds: &mut Rounds) {
         let Some(policy) = self.policy else { return };
         let now = self.now;
-        if rounds.last.since(now) > BACK_MS {
-            tracing::warn!(by_ms = rounds.last.since(now), "the clock was put back");
+        let back_ms = rounds.last.since(now);
+        if back_ms > BACK_MS {
+            tracing::warn!(by_ms = back_ms, "the clock was put back");
+        }
+        // With the first round too: nobody knows what the clock did while we were down.
+        if back_ms > BACK_MS || rounds.last == Timestamp::MIN {
             self.mend_clocks();
             rounds.audited = rounds.audited.min(now);
             rounds.expired = rounds.expired.min(now);

@@ -339,7 +339,9 @@ impl Draft<'_> {
             let active = incident.status != IncidentStatus::Resolved;
             let suppression = if active { self.suppression(&incident) } else { None };
             let acknowledged = incident.status == IncidentStatus::Acknowledged;
-            let suppressed = suppression.is_some();
+            // The channel may have heard of it by another of its groups, as a stand-in.
+            let elsewhere = !group.has_told(*id) && self.state.has_told(*id, &group.channel);
+            let suppressed = suppression.is_some() || elsewhere;
             standings.insert(*id, Standing { active, acknowledged, suppressed });
             if active {
                 self.suppress(*id, suppression);

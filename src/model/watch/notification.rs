@@ -123,3 +123,16 @@ pub struct Delivery {
     #[serde(default)]
     pub finished_at: Option<Timestamp>,
 }
+
+impl Delivery {
+    /// Whether this one must wait for an earlier one that still waits: both tell the same channel
+    /// of an incident that they share.
+    pub fn must_follow(&self, earlier: &Delivery) -> bool {
+        let alerts = &earlier.notification.alerts;
+        self.channel == earlier.channel
+            && self.id > earlier.id
+            && self.notification.alerts.iter().any(|alert| {
+                !alert.incident.is_nil() && alerts.iter().any(|e| e.incident == alert.incident)
+            })
+    }
+}
