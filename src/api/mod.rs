@@ -6,8 +6,10 @@
 
 mod admin;
 mod alertmanager;
+mod alerts;
 mod answer;
 mod auth;
+mod backtest;
 mod body;
 mod channels;
 mod checks;
@@ -15,6 +17,7 @@ mod error;
 mod exemplars;
 mod federate;
 mod guard;
+mod incidents;
 mod ingest;
 mod json;
 mod listen;
