@@ -18,6 +18,8 @@
 //! ```
 
 mod chunk;
+#[cfg(test)]
+mod codec_tests;
 mod expire;
 mod keys;
 mod pack;
