@@ -9,9 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::ruler::{LiveAlerting, LiveGroup, Trial};
 use crate::engine::watch::{Catalog, Defined, Definitions};
-use crate::incidents::Suppressions as _;
-use crate::model::{AlertKey, Labels, Origin, RuleDefinition};
-use crate::rules::{AlertState, Evaluation, ShownAlert, compile, shown_alerts};
+use crate::model::{AlertKey, Origin, RuleDefinition, Severity};
+use crate::rules::{AlertRule, Evaluation, ShownAlert, compile, shown_alerts};
 
 use super::alerts::{active_alerts, alert_json};
 use super::json::success;
@@ -22,6 +21,10 @@ use super::{ApiError, ErrorKind};
 
 /// Alerts that an explanation shows.
 const SHOWN_MAX: usize = 1000;
+/// Alerts of which an explanation says what became of them beyond the rule.
+const FOLLOWED_MAX: usize = 20;
+/// Deliveries that it shows of each.
+const DELIVERIES_MAX: usize = 20;
 
 impl Object for RuleDefinition {
     const DURATIONS: &'static [&'static str] =
@@ -128,24 +131,18 @@ pub(super) async fn explain(
     let current = alerting.current();
     let rule = &alerting.rule;
     let evaluations: Vec<Value> = current.evaluations.iter().rev().map(evaluation_json).collect();
-    let all = list.iter().flat_map(|live| live.alerting.iter().flatten());
-    let firing: Vec<Labels> = all
-        .flat_map(|one| {
-            let states = one.states();
-            let firing = states.active().filter(|a| a.clocks.state == AlertState::Firing);
-            firing.map(|alert| alert.labels.clone()).collect::<Vec<_>>()
-        })
-        .collect();
     let alerts: Vec<Value> = shown_alerts(rule, &current.states, SHOWN_MAX)
         .iter()
-        .map(|alert| {
+        .enumerate()
+        .map(|(place, alert)| {
             let mut shown = shown_alert_json(alert);
-            let key = AlertKey::of(&rule.source, &alert.labels);
-            shown["key"] = json!(key);
-            shown["telling"] = what_became(&app, &key, &alert.labels, &firing);
-            shown
+            shown["key"] = json!(AlertKey::of(&rule.source, &alert.labels));
+            if place < FOLLOWED_MAX {
+                shown["telling"] = what_became(&app, rule, alert)?;
+            }
+            Ok(shown)
         })
-        .collect();
+        .collect::<Result<_, ApiError>>()?;
     let state = live.state();
     let last_error = state.rules.get(place).map(|rule| rule.last_error.clone());
     Ok(success(&json!({
@@ -166,11 +163,57 @@ pub(super) async fn explain(
     })))
 }
 
-/// What becomes of an alert beyond its rule: what keeps people from being told of it now. Its
-/// incident is at `/api/v1/incidents`, by the alert's key.
-fn what_became(app: &App, _key: &AlertKey, labels: &Labels, firing: &[Labels]) -> Value {
-    let Ok(engine) = app.engine() else { return Value::Null };
-    json!({ "suppressed": engine.muting.any(labels, firing, app.clock.now()) })
+/// What becomes of an alert beyond its rule: its incident, where it is told, what keeps people from
+/// being told of it now, and the last deliveries.
+fn what_became(app: &App, rule: &AlertRule, alert: &ShownAlert) -> Result<Value, ApiError> {
+    let view = app.engine()?.watch.view();
+    let key = AlertKey::of(&rule.source, &alert.labels);
+    let severity = alert.labels.get("severity").map(Severity::from_label).unwrap_or_default();
+    let incident = view.of_alert(key);
+    let deliveries = match &incident {
+        Some(incident) => view.deliveries_of(incident.id, DELIVERIES_MAX),
+        None => Ok(Vec::new()),
+    };
+    let deliveries: Vec<Value> = deliveries
+        .map_err(ApiError::internal)?
+        .iter()
+        .map(|delivery| {
+            json!({
+                "id": delivery.id,
+                "channel": delivery.channel,
+                "reason": delivery.notification.reason,
+                "state": delivery.state,
+                "created_at": delivery.created_at,
+                "attempts": delivery.attempts,
+                "last_error": delivery.last_error,
+            })
+        })
+        .collect();
+    let routing = view.explain_routing(&alert.labels, severity, &rule.channels);
+    let routes: Vec<Value> = routing
+        .iter()
+        .flatten()
+        .map(|route| {
+            json!({
+                "route": route.route,
+                "channel": route.channel,
+                "group_key": route.group_key,
+            })
+        })
+        .collect();
+    let suppressed = routing.err().or_else(|| view.suppression(&alert.labels, app.clock.now()));
+    Ok(json!({
+        "incident": incident.map(|incident| json!({
+            "id": incident.id,
+            "number": incident.number,
+            "status": incident.status,
+            "firing": incident.firing,
+            "suppressed": incident.suppressed,
+        })),
+        "routes": routes,
+        "suppressed": suppressed,
+        "deliveries": deliveries,
+    }))
 }
 
 fn values_json(evaluation: &Evaluation) -> Vec<Value> {
