@@ -9,6 +9,7 @@ mod alertmanager;
 mod alerts;
 mod answer;
 mod auth;
+mod backtest;
 mod body;
 mod channels;
 mod checks;

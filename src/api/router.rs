@@ -18,9 +18,9 @@ use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDe
 use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, alertmanager, alerts, exemplars, federate, guard, incidents,
-    ingest, objects, otlp, query, rule_definitions, rules, series, silences, status, syntax,
-    targets,
+    ApiError, ErrorKind, admin, alertmanager, alerts, backtest, exemplars, federate, guard,
+    incidents, ingest, objects, otlp, query, rule_definitions, rules, series, silences, status,
+    syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -53,6 +53,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(objects::routes::<MaintenanceWindow>("maintenance"))
         .merge(objects::routes_but_list::<RuleDefinition>("rules", get(rules::rules)))
         .route("/api/v1/rules/test", post(rule_definitions::test))
+        .route("/api/v1/rules/backtest", post(backtest::of_body))
+        .route("/api/v1/rules/{name}/backtest", post(backtest::of_name))
         .route("/api/v1/rules/{name}/test", post(rule_definitions::test_named))
         .route("/api/v1/rules/{name}/explain", get(rule_definitions::explain))
         .route("/api/v1/alerts", get(alerts::alerts))

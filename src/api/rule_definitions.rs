@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::engine::ruler::{LiveAlerting, LiveGroup, Trial};
 use crate::engine::watch::{Catalog, Defined, Definitions};
-use crate::model::{AlertKey, Origin, RuleDefinition, Severity};
+use crate::model::{AlertKey, Labels, Origin, RuleDefinition, Severity};
 use crate::rules::{AlertRule, Evaluation, ShownAlert, compile, shown_alerts};
 
 use super::alerts::{active_alerts, alert_json};
@@ -21,9 +21,7 @@ use super::{ApiError, ErrorKind};
 
 /// Alerts that an explanation shows.
 const SHOWN_MAX: usize = 1000;
-/// Alerts of which an explanation says what became of them beyond the rule.
-const FOLLOWED_MAX: usize = 20;
-/// Deliveries that it shows of each.
+/// Deliveries that an explanation shows of an alert.
 const DELIVERIES_MAX: usize = 20;
 
 impl Object for RuleDefinition {
@@ -133,16 +131,14 @@ pub(super) async fn explain(
     let evaluations: Vec<Value> = current.evaluations.iter().rev().map(evaluation_json).collect();
     let alerts: Vec<Value> = shown_alerts(rule, &current.states, SHOWN_MAX)
         .iter()
-        .enumerate()
-        .map(|(place, alert)| {
+        .map(|alert| {
             let mut shown = shown_alert_json(alert);
-            shown["key"] = json!(AlertKey::of(&rule.source, &alert.labels));
-            if place < FOLLOWED_MAX {
-                shown["telling"] = what_became(&app, rule, alert)?;
-            }
-            Ok(shown)
+            let key = AlertKey::of(&rule.source, &alert.labels);
+            shown["key"] = json!(key);
+            shown["telling"] = what_became(&app, rule, &alert.labels, key);
+            shown
         })
-        .collect::<Result<_, ApiError>>()?;
+        .collect();
     let state = live.state();
     let last_error = state.rules.get(place).map(|rule| rule.last_error.clone());
     Ok(success(&json!({
@@ -163,19 +159,24 @@ pub(super) async fn explain(
     })))
 }
 
-/// What becomes of an alert beyond its rule: its incident, where it is told, what keeps people from
-/// being told of it now, and the last deliveries.
-fn what_became(app: &App, rule: &AlertRule, alert: &ShownAlert) -> Result<Value, ApiError> {
-    let view = app.engine()?.watch.view();
-    let key = AlertKey::of(&rule.source, &alert.labels);
-    let severity = alert.labels.get("severity").map(Severity::from_label).unwrap_or_default();
-    let incident = view.of_alert(key);
-    let deliveries = match &incident {
-        Some(incident) => view.deliveries_of(incident.id, DELIVERIES_MAX),
-        None => Ok(Vec::new()),
+/// Where an alert is told, what keeps people from being told, and what became of it: its
+/// incident and deliveries, newest last.
+fn what_became(app: &App, rule: &AlertRule, labels: &Labels, key: AlertKey) -> Value {
+    let Ok(engine) = app.engine() else { return Value::Null };
+    let view = engine.watch.view();
+    let severity = labels.get("severity").map_or_else(Severity::default, Severity::from_label);
+    let (routes, nobody) = match view.explain_routing(labels, severity, &rule.channels) {
+        Ok(routes) => (routes, None),
+        Err(suppression) => (Vec::new(), Some(suppression)),
     };
+    let suppression = view.suppression(labels, app.clock.now()).or(nobody);
+    let incident = view.of_alert(key);
+    let deliveries = incident.as_ref().and_then(|incident| {
+        // What cannot be read now is missing here, and nowhere else.
+        view.deliveries_of(incident.id, DELIVERIES_MAX).ok()
+    });
+    let deliveries = deliveries.unwrap_or_default();
     let deliveries: Vec<Value> = deliveries
-        .map_err(ApiError::internal)?
         .iter()
         .map(|delivery| {
             json!({
@@ -183,37 +184,27 @@ fn what_became(app: &App, rule: &AlertRule, alert: &ShownAlert) -> Result<Value,
                 "channel": delivery.channel,
                 "reason": delivery.notification.reason,
                 "state": delivery.state,
-                "created_at": delivery.created_at,
                 "attempts": delivery.attempts,
                 "last_error": delivery.last_error,
+                "created_at": delivery.created_at,
+                "finished_at": delivery.finished_at,
             })
         })
         .collect();
-    let routing = view.explain_routing(&alert.labels, severity, &rule.channels);
-    let routes: Vec<Value> = routing
-        .iter()
-        .flatten()
-        .map(|route| {
-            json!({
-                "route": route.route,
-                "channel": route.channel,
-                "group_key": route.group_key,
-            })
-        })
-        .collect();
-    let suppressed = routing.err().or_else(|| view.suppression(&alert.labels, app.clock.now()));
-    Ok(json!({
+    json!({
+        "routes": routes,
+        "suppression": suppression,
         "incident": incident.map(|incident| json!({
             "id": incident.id,
             "number": incident.number,
             "status": incident.status,
             "firing": incident.firing,
+            "told": incident.told,
             "suppressed": incident.suppressed,
+            "snoozed_until": incident.snoozed_until,
         })),
-        "routes": routes,
-        "suppressed": suppressed,
         "deliveries": deliveries,
-    }))
+    })
 }
 
 fn values_json(evaluation: &Evaluation) -> Vec<Value> {

@@ -23,6 +23,7 @@ use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
 use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
+mod backtest;
 mod definitions;
 mod histograms;
 mod silences;

@@ -163,7 +163,7 @@ impl Question {
 type EvidenceSamples = Vec<(String, Vec<(i64, f64)>)>;
 
 /// Answers the function `query` of templates.
-fn template_query(
+pub(super) fn template_query(
     source: &dyn Source,
     text: &str,
     at: Timestamp,

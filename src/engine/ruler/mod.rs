@@ -5,6 +5,7 @@
 
 mod alerting;
 mod asking;
+mod backtest;
 mod files;
 mod group;
 mod judging;
@@ -34,6 +35,7 @@ use super::watch::{Catalog, Watch};
 use plan::{Planned, plan};
 use restore::{Gone, Stored};
 
+pub use backtest::{Backtest, EVALUATIONS_MAX, PastAlert, Period};
 pub use files::{matching, read_rule_file, read_rule_files, read_text};
 pub use live::{Current, LiveAlerting, LiveGroup};
 pub use trying::Trial;
@@ -142,6 +144,22 @@ impl Ruler {
     pub fn defined(&self, name: &str) -> Option<Arc<LiveGroup>> {
         let list = self.list();
         list.iter().find(|live| live.defined.is_some() && live.group.name == name).cloned()
+    }
+
+    /// An alerting rule by its name, and its group's interval in milliseconds: of ours, else the
+    /// first of a file.
+    pub fn alerting_rule(&self, name: &str) -> Option<(Arc<AlertRule>, i64)> {
+        let list = self.list();
+        let mut found: Vec<(bool, Arc<AlertRule>, i64)> = list
+            .iter()
+            .flat_map(|live| {
+                let rules = live.alerting.iter().flatten();
+                rules.map(move |a| (live.defined.is_none(), Arc::clone(&a.rule), live.interval_ms))
+            })
+            .filter(|(_, rule, _)| rule.name == name)
+            .collect();
+        found.sort_by_key(|(of_file, _, _)| *of_file);
+        found.into_iter().next().map(|(_, rule, interval_ms)| (rule, interval_ms))
     }
 
     /// Evaluates the groups of these files from now on, and the definitions of ours as they are
