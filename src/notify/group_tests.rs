@@ -143,7 +143,7 @@ proptest! {
         let mut heard: BTreeSet<Uuid> = BTreeSet::new();
         let mut newest: Vec<Uuid> = Vec::new();
         let mut now = 0;
-        let mut look = |group: &mut Group, stands: &BTreeMap<u128, Standing>, now| {
+        let look = |group: &mut Group, stands: &BTreeMap<u128, Standing>, now| {
             let known = |id: Uuid| stands.get(&id.as_u128()).copied();
             group.flush(at(now), wants_resolved, known)
         };
