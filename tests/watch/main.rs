@@ -6,6 +6,7 @@ mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod checks;
 mod pending_kill;
 mod rule_api;
 mod ruler;
