@@ -96,7 +96,8 @@ fn starts_tls(
 #[tokio::test]
 async fn encryption_is_asked_for_where_a_protocol_begins_without() {
     let certificates = Certificates::make();
-    let talks: [(&str, &'static [u8], &'static [(&str, &str)]); 4] = [
+    type Talk = (&'static str, &'static [u8], &'static [(&'static str, &'static str)]);
+    let talks: [Talk; 4] = [
         (
             "smtp",
             b"220-hello\r\n220 there\r\n",
