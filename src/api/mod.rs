@@ -19,6 +19,7 @@ mod ingest;
 mod json;
 mod listen;
 mod maintenance;
+mod objectives;
 mod objects;
 mod otlp;
 mod params;

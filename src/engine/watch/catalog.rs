@@ -2,8 +2,8 @@
 
 use crate::config::Settings;
 use crate::model::{
-    ChannelDefinition, CheckDefinition, Definition, MaintenanceWindow, Origin, RuleDefinition,
-    Timestamp,
+    ChannelDefinition, CheckDefinition, Definition, MaintenanceWindow, ObjectiveDefinition, Origin,
+    RuleDefinition, Timestamp,
 };
 use crate::store::{DocumentKind, Store, StoreError};
 
@@ -19,6 +19,8 @@ pub struct Catalog {
     pub channels: Definitions<ChannelDefinition>,
     /// When work is done.
     pub maintenance: Definitions<MaintenanceWindow>,
+    /// What is promised of services.
+    pub objectives: Definitions<ObjectiveDefinition>,
 }
 
 impl Catalog {
@@ -33,6 +35,7 @@ impl Catalog {
             rules: Definitions::open(store, DocumentKind::Rule)?,
             channels: Definitions::open(store, DocumentKind::Channel)?,
             maintenance: Definitions::open(store, DocumentKind::Maintenance)?,
+            objectives: Definitions::open(store, DocumentKind::Objective)?,
         })
     }
 
@@ -42,6 +45,7 @@ impl Catalog {
         self.rules.set_fixed(of_file(&settings.rule), now).await;
         self.channels.set_fixed(of_file(&settings.channel), now).await;
         self.maintenance.set_fixed(of_file(&settings.maintenance), now).await;
+        self.objectives.set_fixed(of_file(&settings.objective), now).await;
     }
 }
 
