@@ -18,8 +18,8 @@ use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDe
 use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, alertmanager, exemplars, federate, guard, ingest, objectives,
-    objects, otlp, query, rules, series, silences, status, syntax, targets,
+    ApiError, ErrorKind, admin, alertmanager, exemplars, federate, guard, incidents, ingest,
+    objectives, objects, otlp, query, rules, series, silences, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -53,6 +53,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(objects::routes_but_list::<RuleDefinition>("rules", get(rules::rules)))
         .merge(silences::routes())
         .merge(objectives::routes())
+        .merge(incidents::routes())
         .merge(alertmanager::routes())
         .route("/api/v1/alerts", get(status::alerts))
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))

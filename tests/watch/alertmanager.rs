@@ -92,6 +92,10 @@ fn what_a_real_prometheus_fires_and_resolves_is_taken_and_ends() {
     assert_eq!(alert["annotations"], json!({"summary": "it is 7"}));
     assert_eq!(alert["status"]["state"], "active");
     assert!(alert["generatorURL"].as_str().is_some_and(|url| url.contains("/graph?g0.expr=")));
+    let incidents = daemon.wait_for("/api/v1/incidents", |list| list["data"][0].is_object());
+    let incident = &incidents["data"][0];
+    assert_eq!((&incident["status"], &incident["severity"]), (&json!("open"), &json!("critical")));
+    assert_eq!(incident["alert"]["labels"], alert["labels"]);
     // It is sent again, each time with a later end, and stays one alert.
     let first_end = alert["endsAt"].clone();
     let again = daemon.wait_for("/api/v2/alerts", |alerts| alerts[0]["endsAt"] != first_end);
@@ -101,6 +105,9 @@ fn what_a_real_prometheus_fires_and_resolves_is_taken_and_ends() {
     write_rule(directory.path(), "vector(7) > 8");
     kill_process(Pid::from_child(&prometheus.0), Signal::HUP).expect("signalled");
     daemon.wait_for("/api/v2/alerts", |alerts| *alerts == json!([]));
+    let over = daemon.wait_for("/api/v1/incidents", |list| list["data"][0]["status"] == "resolved");
+    assert_eq!(over["data"][0]["id"], incident["id"]);
+    assert_eq!(over["data"].as_array().map(Vec::len), Some(1));
 }
 
 fn start_alertmanager(directory: &Path) -> (Peer, SocketAddr) {
@@ -176,7 +183,7 @@ fn session(directory: &Path, address: SocketAddr) -> Vec<(String, bool, Value)> 
         "--annotation=summary=it is full",
         "--generator-url=http://x/graph",
     ]);
-    say(&["alert", "add", "alertname=Load", "instance=b", "wéird=ü"]);
+    say(&["alert", "add", "alertname=Load", "instance=b", "zone=ü"]);
     say(&["alert", "query"]);
     say(&["alert", "query", "alertname=~Di.*", "instance!=b"]);
     let id = say(&[
