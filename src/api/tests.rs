@@ -23,6 +23,7 @@ use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
 use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
+mod backtest;
 mod definitions;
 mod histograms;
 mod silences;
@@ -76,9 +77,11 @@ pub(super) fn serve(settings: Settings) -> Served {
     let targets = Targets::new(sink, Arc::clone(&app.clock), Arc::clone(&app.telemetry));
     let (_, changed) = tokio::sync::watch::channel(app.settings.load_full());
     let clock = Arc::clone(&app.clock);
-    let ruler = Arc::new(Ruler::new(pipeline.clone(), clock, changed, app.query_places()));
     let catalog = Arc::new(Catalog::open(tsdb.store()).expect("readable"));
     let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock)).expect("starts");
+    let (places, definitions) = (app.query_places(), Arc::clone(&catalog));
+    let ruler = Ruler::new(pipeline.clone(), clock, changed, places, watch.clone(), definitions);
+    let ruler = Arc::new(ruler);
     let silences = Arc::new(Silences::open(tsdb.store()).expect("readable"));
     let muting = Arc::new(Muting::new(silences, Arc::clone(&catalog)));
     let external = ExternalAlerts::open(tsdb.store(), app.clock.now()).expect("readable");

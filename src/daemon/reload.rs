@@ -32,6 +32,7 @@ pub(super) fn reload(
     let filter = read_level(&settings.log)?;
     let plan = Plan::new(&settings.scrape, &settings.limits).map_err(|e| e.to_string())?;
     let rules = read_rule_files(&settings.rules.files)?;
+    super::start::check_rules(&settings)?;
     let stored = crate::api::tokens::list(pipeline.tsdb().store()).map_err(|e| e.to_string())?;
     let loopback = app.address.ip().is_loopback();
     if Gate::new(&settings.auth, &stored, loopback).refuses_to_listen() {
