@@ -23,7 +23,7 @@ use crate::model::Origin;
 use crate::rules::compile;
 use crate::telemetry::{Telemetry, Way};
 
-use super::informed::Informed;
+use super::informed::{Informed, count};
 use super::logging::LogLevel;
 use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
 use super::muted::Muted;
@@ -233,6 +233,7 @@ async fn begin(
     // Incidents that waited while we were down are told only once it is known to whom.
     informed.inform(&settings).await.map_err(|error| DaemonError::Start(error.to_string()))?;
     tokio::spawn(informed.keep_informed(changed.clone()));
+    tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let engine = Engine {
         muting: Arc::clone(&muted.muting),
         external: Arc::clone(&muted.external),

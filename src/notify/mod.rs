@@ -6,6 +6,8 @@
 
 mod compose;
 mod group;
+#[cfg(test)]
+mod group_tests;
 mod route;
 
 pub use compose::{ALERTS_MAX, compose, notified};

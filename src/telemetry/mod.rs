@@ -129,6 +129,18 @@ pub struct Telemetry {
     pub rule_evaluation_failures: LabeledCounter<1>,
     /// How long evaluations of groups took.
     pub rule_group_duration: DurationHistogram,
+    /// Incidents that nobody has taken.
+    pub incidents_open: Gauge,
+    /// Incidents that somebody has taken.
+    pub incidents_acknowledged: Gauge,
+    /// Groups of alerts that somebody is told of.
+    pub notification_groups: Gauge,
+    /// Deliveries that wait to be sent.
+    pub deliveries_pending: Gauge,
+    /// Deliveries, by `outcome` (`decided`, `delivered`, `dead`).
+    pub deliveries: LabeledCounter<1>,
+    /// Transactions of the watch, by `outcome` (`success`, `failure`).
+    pub watch_commits: LabeledCounter<1>,
 }
 
 impl Default for Telemetry {
@@ -167,6 +179,12 @@ impl Telemetry {
             rule_evaluations: LabeledCounter::new(["rule_group"]),
             rule_evaluation_failures: LabeledCounter::new(["rule_group"]),
             rule_group_duration: DurationHistogram::new(QUERY_BOUNDS_S),
+            incidents_open: Gauge::default(),
+            incidents_acknowledged: Gauge::default(),
+            notification_groups: Gauge::default(),
+            deliveries_pending: Gauge::default(),
+            deliveries: LabeledCounter::new(["outcome"]),
+            watch_commits: LabeledCounter::new(["outcome"]),
         }
     }
 
@@ -216,6 +234,16 @@ impl Telemetry {
                 &self.rule_evaluation_failures,
                 "Evaluations of rules that failed, by group.",
             ),
+            (
+                "vedette_deliveries_total",
+                &self.deliveries,
+                "Deliveries of notifications, by outcome.",
+            ),
+            (
+                "vedette_watch_commits_total",
+                &self.watch_commits,
+                "Transactions of the watch, by outcome.",
+            ),
         ];
         for (name, family, help) in labeled {
             sink.family(name, C, help);
@@ -251,6 +279,22 @@ impl Telemetry {
         }
         let gauges = [
             ("vedette_queue_samples", &self.queue_samples, "Samples that wait for the writer."),
+            ("vedette_incidents_open", &self.incidents_open, "Incidents that nobody has taken."),
+            (
+                "vedette_incidents_acknowledged",
+                &self.incidents_acknowledged,
+                "Incidents that somebody has taken.",
+            ),
+            (
+                "vedette_notification_groups",
+                &self.notification_groups,
+                "Groups of alerts that somebody is told of.",
+            ),
+            (
+                "vedette_deliveries_pending",
+                &self.deliveries_pending,
+                "Deliveries that wait to be sent.",
+            ),
             ("vedette_series", &self.series, "Series in the head."),
             ("vedette_storage_bytes", &self.storage_bytes, "Size of the database file."),
             (

@@ -48,6 +48,8 @@ fn a_rule_made_over_the_api_fires_is_explained_and_ends_with_its_removal() {
     let (_, explained) = daemon.get("/api/v1/rules/queue-deep/explain");
     let explained = &explained["data"];
     assert_eq!(explained["alerts"][0]["told"], true, "{explained}");
+    let incident = &explained["alerts"][0]["telling"]["incident"];
+    assert_eq!((&incident["number"], &incident["firing"]), (&json!(1), &json!(true)));
     assert_eq!(explained["evaluations"][0]["found"], "result");
     assert_eq!(explained["evaluations"][0]["values"][0]["value"], "150");
     // Validation names the field.
