@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 use crate::clock::ManualClock;
 use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
+use crate::engine::checker::{Checker, CheckerParts};
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Silences, Watch};
 use crate::engine::{Pipeline, Policy};
@@ -82,10 +83,20 @@ pub(super) fn serve(settings: Settings) -> Served {
     let (places, definitions) = (app.query_places(), Arc::clone(&catalog));
     let ruler = Ruler::new(pipeline.clone(), clock, changed, places, watch.clone(), definitions);
     let ruler = Arc::new(ruler);
+    let parts = CheckerParts {
+        pipeline: pipeline.clone(),
+        watch: watch.clone(),
+        catalog: Arc::clone(&catalog),
+        clock: Arc::clone(&app.clock),
+        telemetry: Arc::clone(&app.telemetry),
+    };
+    let settings = tokio::sync::watch::Sender::new(app.settings.load_full());
+    let checker = Arc::new(Checker::start(parts, settings.subscribe()).expect("starts"));
     let silences = Arc::new(Silences::open(tsdb.store()).expect("readable"));
     let muting = Arc::new(Muting::new(silences, Arc::clone(&catalog)));
     let external = ExternalAlerts::open(tsdb.store(), app.clock.now()).expect("readable");
     let engine = Engine {
+        checker,
         tsdb,
         pipeline,
         targets: Arc::new(targets),

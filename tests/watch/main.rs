@@ -8,6 +8,7 @@ mod process;
 mod support;
 
 mod alertmanager;
+mod checks;
 mod pending_kill;
 mod rule_api;
 mod ruler;

@@ -40,9 +40,11 @@ impl Catalog {
         })
     }
 
-    /// Takes up what the settings file defines, in place of what it defined before.
-    pub async fn take_up(&self, settings: &Settings, now: Timestamp) {
-        self.checks.set_fixed(of_file(&settings.check), now).await;
+    /// Takes up what the settings file defines and what is built in, in place of what was so
+    /// before.
+    pub async fn take_up(&self, settings: &Settings, checks: Vec<CheckDefinition>, now: Timestamp) {
+        let built_in = checks.into_iter().map(|check| (Origin::Default, check));
+        self.checks.set_fixed(of_file(&settings.check).chain(built_in), now).await;
         let built_in = if settings.defaults.enabled { default_rules() } else { Vec::new() };
         let built_in = built_in.into_iter().map(|rule| (Origin::Default, rule));
         self.rules.set_fixed(of_file(&settings.rule).chain(built_in), now).await;
