@@ -24,6 +24,7 @@ mod ingest;
 mod json;
 mod listen;
 mod maintenance;
+mod objectives;
 mod objects;
 mod otlp;
 mod params;

@@ -19,8 +19,8 @@ use super::auth::Caller;
 use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, checks, exemplars, federate, guard,
-    incidents, ingest, objects, otlp, ping, query, rule_definitions, rules, series, silences,
-    status, syntax, targets,
+    incidents, ingest, objectives, objects, otlp, ping, query, rule_definitions, rules, series,
+    silences, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -61,6 +61,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/rules/{name}/explain", get(rule_definitions::explain))
         .route("/api/v1/alerts", get(alerts::alerts))
         .merge(silences::routes())
+        .merge(objectives::routes())
         .merge(incidents::routes())
         .merge(alertmanager::routes())
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))

@@ -95,17 +95,9 @@ pub(super) fn serve(settings: Settings) -> Served {
     let silences = Arc::new(Silences::open(tsdb.store()).expect("readable"));
     let muting = Arc::new(Muting::new(silences, Arc::clone(&catalog)));
     let external = ExternalAlerts::open(tsdb.store(), app.clock.now()).expect("readable");
-    let engine = Engine {
-        checker,
-        tsdb,
-        pipeline,
-        targets: Arc::new(targets),
-        ruler,
-        watch,
-        catalog,
-        muting,
-        external: Arc::new(external),
-    };
+    let (external, targets) = (Arc::new(external), Arc::new(targets));
+    let engine =
+        Engine { checker, tsdb, pipeline, targets, ruler, watch, catalog, muting, external };
     app.ready(engine).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }

@@ -2,8 +2,8 @@
 
 use crate::config::Settings;
 use crate::model::{
-    ChannelDefinition, CheckDefinition, Definition, MaintenanceWindow, Origin, RuleDefinition,
-    Timestamp,
+    ChannelDefinition, CheckDefinition, Definition, MaintenanceWindow, ObjectiveDefinition, Origin,
+    RuleDefinition, Timestamp,
 };
 use crate::rules::default_rules;
 use crate::store::{DocumentKind, Store, StoreError};
@@ -20,6 +20,8 @@ pub struct Catalog {
     pub channels: Definitions<ChannelDefinition>,
     /// When work is done.
     pub maintenance: Definitions<MaintenanceWindow>,
+    /// What is promised of services.
+    pub objectives: Definitions<ObjectiveDefinition>,
 }
 
 impl Catalog {
@@ -34,6 +36,7 @@ impl Catalog {
             rules: Definitions::open(store, DocumentKind::Rule)?,
             channels: Definitions::open(store, DocumentKind::Channel)?,
             maintenance: Definitions::open(store, DocumentKind::Maintenance)?,
+            objectives: Definitions::open(store, DocumentKind::Objective)?,
         })
     }
 
@@ -47,6 +50,7 @@ impl Catalog {
         self.rules.set_fixed(of_file(&settings.rule).chain(built_in), now).await;
         self.channels.set_fixed(of_file(&settings.channel), now).await;
         self.maintenance.set_fixed(of_file(&settings.maintenance), now).await;
+        self.objectives.set_fixed(of_file(&settings.objective), now).await;
     }
 }
 
