@@ -7,6 +7,16 @@ use crate::model::Timestamp;
 /// Fills bytes with randomness.
 pub type Randomness = Box<dyn FnMut(&mut [u8; 10]) + Send>;
 
+/// The randomness of the machine.
+pub(super) fn machines_randomness() -> Randomness {
+    Box::new(|bytes| {
+        // Ids stay apart by time and count where the system gives no randomness.
+        if let Err(error) = getrandom::fill(bytes) {
+            tracing::warn!(%error, "the system gives no randomness");
+        }
+    })
+}
+
 /// Gives ids.
 pub(super) struct Ids {
     random: Randomness,

@@ -57,6 +57,7 @@ use crate::model::{Delivery, Incident, IncidentId, Name};
 use crate::store::Store;
 use crate::tsdb::Tsdb;
 
+use ids::machines_randomness;
 use keeper::{Command, Message};
 
 /// Commands that may wait for the keeper; senders wait beyond that.
@@ -89,13 +90,7 @@ impl Watch {
     pub fn start(tsdb: Arc<Tsdb>, clock: Arc<dyn Clock>) -> Result<Watch, String> {
         let (commands, waiting) = mpsc::channel(COMMANDS_MAX);
         let store = Arc::clone(tsdb.store());
-        let random: Randomness = Box::new(|bytes| {
-            // Ids stay apart by time and count where the system gives no randomness.
-            if let Err(error) = getrandom::fill(bytes) {
-                tracing::warn!(%error, "the system gives no randomness");
-            }
-        });
-        let book = Book::open(tsdb, random)
+        let book = Book::open(tsdb, machines_randomness())
             .map_err(|error| format!("the state of the watch cannot be read: {error}"))?;
         let shared = Arc::new(Shared {
             state: ArcSwap::new(book.state()),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use uuid::Uuid;
 
+use super::ids::{Ids, machines_randomness};
 use super::{Batch, Watch, WatchError, Write};
 use crate::incidents::HoldState;
 use crate::incidents::silence::{Edit, TimedSilence, check, create, edit, expire};
@@ -46,8 +47,8 @@ type List = BTreeMap<Uuid, Arc<TimedSilence>>;
 /// All silences, those that ended a while ago included.
 pub struct Silences {
     list: ArcSwap<List>,
-    /// One change at a time, from what is decided on to what is shown.
-    changing: tokio::sync::Mutex<()>,
+    /// One change at a time, from what is decided on to what is shown. Gives ids that rise.
+    changing: tokio::sync::Mutex<Ids>,
 }
 
 impl Silences {
@@ -77,7 +78,11 @@ impl Silences {
                 }
             }
         }
-        Ok(Silences { list: ArcSwap::from_pointee(list), changing: tokio::sync::Mutex::default() })
+        let mut ids = Ids::new(machines_randomness());
+        if let Some(newest) = list.keys().next_back() {
+            ids.after(newest);
+        }
+        Ok(Silences { list: ArcSwap::from_pointee(list), changing: tokio::sync::Mutex::new(ids) })
     }
 
     /// All of them, by id.
@@ -108,9 +113,9 @@ impl Silences {
         now: Timestamp,
     ) -> Result<Arc<TimedSilence>, SilenceError> {
         check(&wanted, now).map_err(SilenceError::Invalid)?;
-        let _changing = self.changing.lock().await;
+        let mut ids = self.changing.lock().await;
         self.check_room()?;
-        let new = create(wanted, new_id(now), now);
+        let new = create(wanted, ids.next(now), now);
         self.save(watch, vec![new.clone()]).await?;
         self.get(new.id).ok_or(SilenceError::Absent)
     }
@@ -129,9 +134,9 @@ impl Silences {
         now: Timestamp,
     ) -> Result<Arc<TimedSilence>, SilenceError> {
         check(&wanted, now).map_err(SilenceError::Invalid)?;
-        let _changing = self.changing.lock().await;
+        let mut ids = self.changing.lock().await;
         let previous = self.get(id).ok_or(SilenceError::Absent)?;
-        let (changed, shown) = match edit(&previous, wanted, new_id(now), now) {
+        let (changed, shown) = match edit(&previous, wanted, ids.next(now), now) {
             Edit::Update(silence) => {
                 let id = silence.id;
                 (vec![silence], id)
@@ -215,10 +220,4 @@ impl Silences {
         self.list.store(Arc::new(list));
         Ok(())
     }
-}
-
-fn new_id(now: Timestamp) -> Uuid {
-    let millis = now.millis().unsigned_abs();
-    let (seconds, nanos) = (millis / 1000, (millis % 1000) as u32 * 1_000_000);
-    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos))
 }
