@@ -8,6 +8,7 @@ pub mod model;
 // Floor 2: pure rooms, settings and the store.
 pub mod clock;
 pub mod config;
+pub mod notify;
 pub mod promql;
 pub mod store;
 pub mod telemetry;
@@ -15,6 +16,7 @@ pub mod telemetry;
 pub mod decode;
 pub mod probes;
 pub mod rules;
+pub mod senders;
 pub mod tsdb;
 // Floor 4: what measures, and the one way in.
 pub mod collect;
