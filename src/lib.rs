@@ -8,6 +8,7 @@ pub mod model;
 // Floor 2: pure rooms, settings and the store.
 pub mod clock;
 pub mod config;
+pub mod incidents;
 pub mod notify;
 pub mod promql;
 pub mod store;

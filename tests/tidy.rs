@@ -82,6 +82,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sd_notify", &["daemon/systemd"]),
     ("anyhow", &["cli/", "main"]),
     ("snap", &["decode/", "tsdb/"]),
+    ("cron", &["model/cron"]),
+    ("hdrhistogram", &["engine/history/"]),
     ("prost", &[]),
 ];
 

@@ -39,51 +39,69 @@ fn may(role: Role, permission: Permission) -> bool {
     }
 }
 
-/// Which permission a path asks for. The first line whose beginning fits decides; a path that
-/// ends in `/` here stands for everything below it. What is not listed needs an administrator,
-/// so that a forgotten route is closed and not open.
-const PERMISSIONS: [(&str, Permission); 26] = [
-    ("/-/healthy", Permission::Open),
-    ("/-/ready", Permission::Open),
-    ("/-/reload", Permission::Operate),
-    ("/api/v1/write", Permission::Send),
-    ("/api/v1/samples", Permission::Send),
-    ("/api/v1/import/", Permission::Send),
-    ("/api/v1/otlp/", Permission::Send),
-    ("/v1/metrics", Permission::Send),
-    ("/api/v1/query", Permission::Read),
-    ("/api/v1/query_range", Permission::Read),
-    ("/api/v1/format_query", Permission::Read),
-    ("/api/v1/parse_query", Permission::Read),
-    ("/api/v1/query_exemplars", Permission::Read),
-    ("/api/v1/rules", Permission::Read),
-    ("/api/v1/alerts", Permission::Read),
-    ("/api/v1/series", Permission::Read),
-    ("/api/v1/labels", Permission::Read),
-    ("/api/v1/label/", Permission::Read),
-    ("/api/v1/metadata", Permission::Read),
-    ("/api/v1/targets", Permission::Read),
-    ("/api/v1/status/config", Permission::Operate),
-    ("/api/v1/status/flags", Permission::Operate),
-    ("/api/v1/status/", Permission::Read),
-    ("/api/v1/admin/", Permission::Administer),
-    ("/metrics", Permission::Read),
-    ("/federate", Permission::Read),
+/// Which permission a path asks for: to read (GET and HEAD), and otherwise. The first line whose
+/// beginning fits decides; a path that ends in `/` here stands for everything below it. What is
+/// not listed needs an administrator, so that a forgotten route is closed and not open.
+const PERMISSIONS: &[(&str, Permission, Permission)] = &[
+    ("/-/healthy", Permission::Open, Permission::Open),
+    ("/-/ready", Permission::Open, Permission::Open),
+    ("/-/reload", Permission::Operate, Permission::Operate),
+    ("/api/v1/write", Permission::Send, Permission::Send),
+    ("/api/v1/samples", Permission::Send, Permission::Send),
+    ("/api/v1/import/", Permission::Send, Permission::Send),
+    ("/api/v1/otlp/", Permission::Send, Permission::Send),
+    ("/v1/metrics", Permission::Send, Permission::Send),
+    ("/api/v1/query", Permission::Read, Permission::Read),
+    ("/api/v1/query_range", Permission::Read, Permission::Read),
+    ("/api/v1/format_query", Permission::Read, Permission::Read),
+    ("/api/v1/parse_query", Permission::Read, Permission::Read),
+    ("/api/v1/query_exemplars", Permission::Read, Permission::Read),
+    ("/api/v1/rules", Permission::Read, Permission::Operate),
+    ("/api/v1/rules/", Permission::Read, Permission::Operate),
+    ("/api/v1/alerts", Permission::Read, Permission::Read),
+    ("/api/v1/series", Permission::Read, Permission::Read),
+    ("/api/v1/labels", Permission::Read, Permission::Read),
+    ("/api/v1/label/", Permission::Read, Permission::Read),
+    ("/api/v1/metadata", Permission::Read, Permission::Read),
+    ("/api/v1/targets", Permission::Read, Permission::Read),
+    ("/api/v1/status/config", Permission::Operate, Permission::Operate),
+    ("/api/v1/status/flags", Permission::Operate, Permission::Operate),
+    ("/api/v1/status/", Permission::Read, Permission::Read),
+    ("/api/v1/admin/", Permission::Administer, Permission::Administer),
+    ("/metrics", Permission::Read, Permission::Read),
+    ("/federate", Permission::Read, Permission::Read),
+    ("/api/v1/checks", Permission::Read, Permission::Operate),
+    ("/api/v1/checks/", Permission::Read, Permission::Operate),
+    ("/api/v1/channels", Permission::Read, Permission::Operate),
+    ("/api/v1/channels/", Permission::Read, Permission::Operate),
+    ("/api/v1/maintenance", Permission::Read, Permission::Operate),
+    ("/api/v1/maintenance/", Permission::Read, Permission::Operate),
+    ("/api/v1/silences", Permission::Read, Permission::Operate),
+    ("/api/v1/silences/", Permission::Read, Permission::Operate),
+    ("/api/v1/incidents", Permission::Read, Permission::Operate),
+    ("/api/v1/incidents/", Permission::Read, Permission::Operate),
+    ("/api/v1/deliveries", Permission::Read, Permission::Operate),
+    ("/api/v1/deliveries/", Permission::Read, Permission::Operate),
+    ("/api/v1/objectives", Permission::Read, Permission::Operate),
+    ("/api/v1/objectives/", Permission::Read, Permission::Operate),
+    ("/ping/", Permission::Open, Permission::Open),
+    ("/api/v2/alerts", Permission::Read, Permission::Send),
+    ("/api/v2/", Permission::Read, Permission::Operate),
 ];
 
-/// The permission that a path asks for.
-pub(super) fn permission_of(path: &str) -> Permission {
+/// The permission that a request asks for.
+pub(super) fn permission_of(method: &Method, path: &str) -> Permission {
     if path == "/" {
         return Permission::Open;
     }
+    let fits = |pattern: &str| {
+        if pattern.ends_with('/') { path.starts_with(pattern) } else { path == pattern }
+    };
+    let reads = matches!(*method, Method::GET | Method::HEAD);
     PERMISSIONS
         .iter()
-        .find(
-            |(pattern, _)| {
-                if pattern.ends_with('/') { path.starts_with(pattern) } else { path == *pattern }
-            },
-        )
-        .map_or(Permission::Administer, |(_, permission)| *permission)
+        .find(|(pattern, ..)| fits(pattern))
+        .map_or(Permission::Administer, |(_, read, change)| if reads { *read } else { *change })
 }
 
 /// Whoever made the request.
@@ -142,7 +160,7 @@ impl Gate {
         path: &str,
         headers: &HeaderMap,
     ) -> Result<Caller, ApiError> {
-        let permission = permission_of(path);
+        let permission = permission_of(method, path);
         if self.is_open() || permission == Permission::Open {
             return Ok(Caller { name: "local".to_owned(), role: Role::Admin });
         }

@@ -13,10 +13,13 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDefinition};
+
+use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, exemplars, federate, guard, ingest, otlp, query, rules, series,
-    status, syntax, targets,
+    ApiError, ErrorKind, admin, exemplars, federate, guard, ingest, objects, otlp, query, rules,
+    series, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -44,7 +47,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/labels", get(series::label_names).post(series::label_names))
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
-        .route("/api/v1/rules", get(rules::rules))
+        .merge(objects::routes::<CheckDefinition>("checks"))
+        .merge(objects::routes::<ChannelDefinition>("channels"))
+        .merge(objects::routes::<MaintenanceWindow>("maintenance"))
+        .merge(objects::routes_but_list::<RuleDefinition>("rules", get(rules::rules)))
         .route("/api/v1/alerts", get(status::alerts))
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/api/v1/targets", get(targets::targets))
@@ -71,20 +77,23 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 /// Lets a request in or turns it away, and counts it either way.
-async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+async fn admit(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response<Body> {
     let handler = request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let response = match decide(&app, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
         Err(error) => error.into_response(),
     };
     app.telemetry.http_requests.add([&handler, response.status().as_str()], 1);
     response
 }
 
-fn decide(app: &App, request: &Request) -> Result<(), ApiError> {
+fn decide(app: &App, request: &Request) -> Result<Caller, ApiError> {
     let gate = app.gate();
     let settings = app.settings.load();
     guard::check(
@@ -94,8 +103,7 @@ fn decide(app: &App, request: &Request) -> Result<(), ApiError> {
         request.uri(),
         request.headers(),
     )?;
-    gate.admit(request.method(), request.uri().path(), request.headers())?;
-    Ok(())
+    gate.admit(request.method(), request.uri().path(), request.headers())
 }
 
 async fn no_such_path(request: Request) -> ApiError {

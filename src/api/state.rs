@@ -12,6 +12,7 @@ use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
 use crate::engine::ruler::Ruler;
+use crate::engine::watch::{Catalog, Watch};
 use crate::model::Timestamp;
 use crate::telemetry::Telemetry;
 use crate::tsdb::Tsdb;
@@ -32,6 +33,10 @@ pub struct Engine {
     pub targets: Arc<Targets>,
     /// What is recorded and alerted on, and how it fares.
     pub ruler: Arc<Ruler>,
+    /// What decides on alerts, and commits.
+    pub watch: Watch,
+    /// What people defined for it.
+    pub catalog: Arc<Catalog>,
 }
 
 /// How far the daemon has come.

@@ -15,6 +15,7 @@ use crate::clock::ManualClock;
 use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
 use crate::engine::ruler::Ruler;
+use crate::engine::watch::{Catalog, Watch};
 use crate::engine::{Pipeline, Policy};
 use crate::model::{Labels, Timestamp};
 use crate::promql::{Answer, Options, QueryError, Source};
@@ -22,6 +23,7 @@ use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
 use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
+mod definitions;
 mod histograms;
 
 use super::params::Params;
@@ -74,7 +76,9 @@ pub(super) fn serve(settings: Settings) -> Served {
     let (_, changed) = tokio::sync::watch::channel(app.settings.load_full());
     let clock = Arc::clone(&app.clock);
     let ruler = Arc::new(Ruler::new(pipeline.clone(), clock, changed, app.query_places()));
-    let engine = Engine { tsdb, pipeline, targets: Arc::new(targets), ruler };
+    let catalog = Arc::new(Catalog::open(tsdb.store()).expect("readable"));
+    let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock)).expect("starts");
+    let engine = Engine { tsdb, pipeline, targets: Arc::new(targets), ruler, watch, catalog };
     app.ready(engine).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }

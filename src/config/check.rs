@@ -1,6 +1,6 @@
 //! What holds between settings, beyond the type of each.
 
-use crate::model::anchored_regex;
+use crate::model::{Definition, anchored_regex};
 
 use super::{AuthMode, Period, RelabelAction, RelabelConfig, ScrapeConfig, Settings};
 
@@ -23,6 +23,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Invalid> {
     check_tokens(settings)?;
     check_scrape(settings)?;
     check_otlp(settings)?;
+    check_watch(settings)?;
     if settings.storage.path.as_os_str().is_empty() {
         return Err(invalid("storage.path", "is empty; name a directory"));
     }
@@ -216,6 +217,36 @@ fn check_relabel(step: &RelabelConfig) -> Result<(), String> {
     Ok(())
 }
 
+fn check_watch(settings: &Settings) -> Result<(), Invalid> {
+    let checks = &settings.checks;
+    at_least("checks.every", checks.every, Period::from_secs(1))?;
+    at_least("checks.timeout", checks.timeout, Period::from_millis(1))?;
+    for (key, value) in
+        [("checks.concurrency", checks.concurrency), ("checks.per_host", checks.per_host)]
+    {
+        if value == 0 {
+            return Err(invalid(key, "is 0, which would ask nothing; use at least 1"));
+        }
+    }
+    check_definitions("check", &settings.check)?;
+    check_definitions("rule", &settings.rule)?;
+    check_definitions("channel", &settings.channel)?;
+    check_definitions("maintenance", &settings.maintenance)
+}
+
+fn check_definitions<T: Definition>(list: &str, definitions: &[T]) -> Result<(), Invalid> {
+    for (index, definition) in definitions.iter().enumerate() {
+        let name = definition.name();
+        if definitions[..index].iter().any(|earlier| earlier.name() == name) {
+            let message = format!("{name:?} appears twice; give each {} its own name", T::NOUN);
+            return Err(invalid(&format!("{list}[{index}].name"), message));
+        }
+        // The message begins with the field.
+        definition.check().map_err(|message| invalid(&format!("{list}[{index}]"), message))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +290,20 @@ mod tests {
         for (text, key) in [
             (format!("[otlp]\n{promoted}{all}"), "otlp.promote_resource_attributes"),
             (format!("[otlp]\n{promoted}{ignored}"), "otlp.ignore_resource_attributes"),
+        ] {
+            assert_eq!(scrape(&text).expect_err(&text).key, key);
+        }
+    }
+
+    #[test]
+    fn a_definition_that_cannot_work_is_refused_at_its_place() {
+        let check = "[[check]]\nname='a'\nkind='tcp'\ntarget='x:1'\n";
+        assert_eq!(scrape(check), Ok(()));
+        for (text, key) in [
+            (format!("{check}{check}"), "check[1].name"),
+            (format!("{check}every='5m'\ncron='* * * * *'\n"), "check[0]"),
+            ("[[rule]]\nname='a'\n".to_owned(), "rule[0]"),
+            ("[checks]\nconcurrency=0\n".to_owned(), "checks.concurrency"),
         ] {
             assert_eq!(scrape(&text).expect_err(&text).key, key);
         }

@@ -20,10 +20,12 @@ mod scrape;
 mod server;
 mod storage;
 mod units;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::Period;
+use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDefinition};
 pub use auth::{Auth, AuthMode, FileToken, Role, TokenHash};
 pub use collect::{Collect, Collector};
 pub use limits::Limits;
@@ -38,6 +40,7 @@ pub use scrape::{
 pub use server::{Log, LogFormat, Server, Tls};
 pub use storage::{Retention, Storage};
 pub use units::ByteSize;
+pub use watch::{Checks, Defaults, Incidents, Notify};
 
 /// Everything that may be set. No key is required; the default of each is that of its struct.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,6 +62,22 @@ pub struct Settings {
     pub scrape: Vec<ScrapeConfig>,
     /// What is recorded from other series.
     pub rules: Rules,
+    /// Rules of ours.
+    pub rule: Vec<RuleDefinition>,
+    /// How checks are run.
+    pub checks: Checks,
+    /// Checks.
+    pub check: Vec<CheckDefinition>,
+    /// Who is told.
+    pub notify: Notify,
+    /// Where people are told.
+    pub channel: Vec<ChannelDefinition>,
+    /// When work is done on things.
+    pub maintenance: Vec<MaintenanceWindow>,
+    /// How long incidents live.
+    pub incidents: Incidents,
+    /// What is watched without being asked to.
+    pub defaults: Defaults,
     /// How OTLP metrics become series.
     pub otlp: Otlp,
     /// Bounds on PromQL.

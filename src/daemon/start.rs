@@ -18,6 +18,7 @@ use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::engine::ruler::{Ruler, read_rule_files};
+use crate::engine::watch::{Catalog, Watch};
 use crate::telemetry::{Telemetry, Way};
 
 use super::logging::LogLevel;
@@ -39,6 +40,7 @@ struct Running {
     pipeline: Pipeline,
     targets: Arc<Targets>,
     ruler: Arc<Ruler>,
+    catalog: Arc<Catalog>,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
     upkeep: JoinHandle<()>,
@@ -194,7 +196,15 @@ async fn begin(
     let (sink, scraped) = mpsc::channel(SCRAPES_MAX);
     let targets = Targets::new(sink, Arc::clone(clock), Arc::clone(&app.telemetry));
     let targets = Arc::new(targets);
+    let catalog = Catalog::open(pipeline.tsdb().store())
+        .map_err(|error| DaemonError::Start(format!("cannot read definitions: {error}")))?;
+    let catalog = Arc::new(catalog);
+    catalog.take_up(&settings, clock.now()).await;
+    let watch =
+        Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock)).map_err(DaemonError::Start)?;
     let engine = Engine {
+        watch,
+        catalog: Arc::clone(&catalog),
         tsdb: Arc::clone(pipeline.tsdb()),
         pipeline: pipeline.clone(),
         targets: Arc::clone(&targets),
@@ -211,7 +221,7 @@ async fn begin(
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
-    Ok(Running { pipeline, targets, ruler, changes, stop_upkeep, upkeep })
+    Ok(Running { pipeline, targets, ruler, catalog, changes, stop_upkeep, upkeep })
 }
 
 fn start_collectors(
@@ -260,6 +270,7 @@ async fn take_up(
     let outcome = match outcome {
         Ok(Reloaded { settings, plan, rules }) => {
             running.targets.reload(plan).await;
+            running.catalog.take_up(&settings, app.clock.now()).await;
             running.changes.send_replace(settings);
             running.ruler.reload(rules).await;
             tracing::info!("the settings were taken up");
@@ -277,7 +288,7 @@ async fn take_up(
 /// Ends the loops and writes what is queued. Whatever does not end in time holds nothing that
 /// was acknowledged.
 async fn end(running: Running) {
-    let Running { pipeline, targets, ruler, changes, stop_upkeep, upkeep } = running;
+    let Running { pipeline, targets, ruler, catalog: _, changes, stop_upkeep, upkeep } = running;
     stop_upkeep.store(true, Ordering::Release);
     upkeep.thread().unpark();
     // Closed, so that the collectors end.

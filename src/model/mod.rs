@@ -3,7 +3,9 @@
 //! Owns: time, labels, matchers, samples, metric metadata, and what the watch speaks of (checks,
 //! rules, alerts, incidents, notifications), with the invariants that make them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
+mod cron;
 mod exemplar;
+mod fingerprint;
 mod go_regexp;
 mod histogram;
 mod kahan;
@@ -16,7 +18,9 @@ mod sample;
 mod time;
 mod watch;
 
+pub use self::cron::{CronError, CronSchedule};
 pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
+pub use fingerprint::fingerprint;
 pub use histogram::{
     BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
     EXPONENTIAL_SCHEMA_MIN, Histogram, HistogramError, IncompatibleSchemas, ResetHint, Side,

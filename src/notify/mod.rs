@@ -1,10 +1,10 @@
-//! How notifications are worded, when they are tried again, and how those that piled up are
-//! joined.
+//! Who is told what, when, and in which words.
 //!
-//! Owns: the message behind a notification and its form for every kind of channel, own
-//! templates, what failures mean and how long to wait, and the joining of what waits. Never:
-//! sending anything, or deciding that somebody is to be told. Start reading at [`Outgoing`],
-//! then [`coalesce`].
+//! Owns: the tree of routes, groups of alerts and their clocks; the message behind a notification
+//! and its form for every kind of channel, own templates; what failures mean and how long to
+//! wait, and the joining of what waits. Never: storage, time or sending; `engine/watch` keeps the
+//! groups and `senders` speaks to channels. Start reading at `route.rs`, then `group.rs`; for
+//! words at [`Outgoing`].
 
 pub mod coalesce;
 mod outgoing;

@@ -41,6 +41,8 @@ pub enum DocumentKind {
     Figure = 14,
     /// An objective that was made over the API.
     Objective = 15,
+    /// An alert that somebody sent to `/api/v2/alerts`, and when it runs out.
+    ExternalAlert = 16,
 }
 
 /// The version of the layout: a record with one text, the JSON.

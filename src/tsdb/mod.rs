@@ -185,8 +185,8 @@ impl Tsdb {
         Ok(())
     }
 
-    /// Reopens the store if a failed write of flush, merge or expiry has closed it.
-    fn mend_store(&self) -> Result<(), TsdbError> {
+    /// Reopens the store if a failed write of anybody but the writer has closed it.
+    pub(crate) fn mend_store(&self) -> Result<(), TsdbError> {
         if !self.store.has_failed() {
             return Ok(());
         }

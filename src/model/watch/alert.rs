@@ -143,6 +143,10 @@ pub struct Alert {
     /// Whatever explains it: inputs of the rule, the check's last result. Shown, never evaluated.
     #[serde(default)]
     pub evidence: super::Evidence,
+    /// When it is taken for ended unless it is sent again until then: of alerts that others send
+    /// (`endsAt` of Alertmanager's API). `None`: its source says when it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
 }
 
 impl Alert {

@@ -63,6 +63,11 @@ pub enum TimelineKind {
     Suppressed,
     /// The next step of its escalation was taken.
     Escalated,
+    /// A person wrote its title anew.
+    Edited,
+    /// The alert of an incident that a person had resolved ended, or the other way round: the
+    /// status of the incident stays.
+    AlertChanged,
 }
 
 /// One entry of the timeline, oldest first.
@@ -161,4 +166,22 @@ pub struct Incident {
     pub sequence: u64,
     /// Counts changes; who changes it says which version was seen.
     pub version: u64,
+    /// When it was last changed.
+    #[serde(default)]
+    pub updated_at: Timestamp,
+    /// Who changed it last; empty: vedette.
+    #[serde(default)]
+    pub updated_by: String,
+    /// Why nobody is told of it at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<String>,
+    /// Until when its cooldown keeps people from being told that it began again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_until: Option<Timestamp>,
+    /// How many entries its timeline has had.
+    #[serde(default)]
+    pub timeline_entries: u64,
+    /// How many notes it has.
+    #[serde(default)]
+    pub notes: u64,
 }

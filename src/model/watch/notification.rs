@@ -95,8 +95,14 @@ pub struct Delivery {
     pub channel: Name,
     /// What.
     pub notification: Notification,
+    /// The group that decided it (its id, not Alertmanager's key); empty: none did.
+    #[serde(default)]
+    pub group: String,
     /// Counts within the group; a later one supersedes earlier ones that were not delivered.
     pub sequence: u64,
+    /// Whether the channel's stand-in was told in its place.
+    #[serde(default)]
+    pub fell_back: bool,
     /// The same for every attempt, and for a resend after a crash.
     pub idempotency_key: String,
     /// How far.

@@ -1,0 +1,60 @@
+//! What people have set that decisions depend on. It is handed to the keeper as a whole, at the
+//! start, after every reload and whenever channels change.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::incidents::{NoSuppressions, Suppressions};
+use crate::model::{ChannelDefinition, Route};
+
+/// What decisions depend on.
+#[derive(Clone)]
+pub struct Policy {
+    /// The tree of routes.
+    pub route: Route,
+    /// All channels, by name.
+    pub channels: Vec<ChannelDefinition>,
+    /// An alert that fires again so soon (ms) after its end reopens its incident.
+    pub reopen_within_ms: i64,
+    /// The most incidents that are not resolved.
+    pub open_max: usize,
+    /// How long (ms) resolved incidents and their deliveries are kept.
+    pub retention_ms: i64,
+    /// Where people find vedette; in messages.
+    pub external_url: String,
+    /// What keeps people from being told.
+    pub suppressions: Arc<dyn Suppressions>,
+}
+
+/// 13 months, as rollups.
+const RETENTION_MS: i64 = 396 * 24 * 3_600_000;
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            route: Route::default(),
+            channels: Vec::new(),
+            reopen_within_ms: 15 * 60_000,
+            open_max: 10_000,
+            retention_ms: RETENTION_MS,
+            external_url: String::new(),
+            suppressions: Arc::new(NoSuppressions),
+        }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("route", &self.route)
+            .field("channels", &self.channels.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Policy {
+    /// A channel by its name.
+    pub fn channel(&self, name: &str) -> Option<&ChannelDefinition> {
+        self.channels.iter().find(|channel| channel.name.as_str() == name)
+    }
+}

@@ -1,0 +1,9 @@
+//! The life of incidents: what a signal or a person's act makes of one, and why nobody is told.
+//!
+//! Owns: the steps of an incident, how an alert becomes one, and the question whether something
+//! keeps it from being told. Never: storage, time, or who is told; `engine/watch` brings those
+//! together. Start reading at `machine.rs`.
+
+mod suppression;
+
+pub use suppression::{NoSuppressions, Suppression, SuppressionKind, Suppressions};
