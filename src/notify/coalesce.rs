@@ -27,10 +27,10 @@ pub struct Joined {
 }
 
 /// Which deliveries may be joined: those of one channel, group and kind of reason.
-fn group_of(delivery: &Delivery) -> (&str, &str, Option<Uuid>) {
+fn group_of(delivery: &Delivery) -> (&str, &str, &str, Option<Uuid>) {
     // A test stands for itself: whoever pressed the button waits for that very one.
     let single = (delivery.notification.reason == NotificationReason::Test).then_some(delivery.id);
-    (delivery.channel.as_str(), &delivery.notification.group_key, single)
+    (delivery.channel.as_str(), &delivery.group, &delivery.notification.group_key, single)
 }
 
 /// Joins what waits, per channel and group. The result is in the order of each group's oldest

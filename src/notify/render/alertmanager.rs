@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Labels, NotifiedAlert, Timestamp};
+use crate::model::{NotifiedAlert, Timestamp, fingerprint};
 use crate::notify::Outgoing;
 
 use super::Message;
@@ -20,23 +20,6 @@ const NO_TIME: &str = "0001-01-01T00:00:00Z";
 /// How long an alert that is posted holds without being posted again, in milliseconds. As in
 /// Prometheus, several times the interval at which it is (`rules/manager.go`, `sendAlerts`).
 pub const POSTED_HOLDS_MS: i64 = 5 * 60 * 1000;
-
-/// Prometheus's fingerprint of a label set (`common/model/signature.go`): FNV-1a of 64 bits over
-/// names and values, each closed by 0xff.
-pub fn fingerprint(labels: &Labels) -> u64 {
-    let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut add = |bytes: &[u8]| {
-        for byte in bytes.iter().chain([&0xff]) {
-            sum ^= u64::from(*byte);
-            sum = sum.wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
-    for (name, value) in labels.iter() {
-        add(name.as_bytes());
-        add(value.as_bytes());
-    }
-    sum
-}
 
 fn object<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
     Value::Object(pairs.map(|(n, v)| (n.to_owned(), Value::from(v))).collect::<Map<_, _>>())

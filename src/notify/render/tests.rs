@@ -84,8 +84,7 @@ fn what_began_and_ended_unheard_is_one_line() {
 
 #[test]
 fn a_webhook_gets_what_alertmanager_sends() {
-    // Field by field as `template.Data` and `webhook.Message` of Alertmanager declare it; the
-    // fingerprint by a run of amtool is in tests/watch/.
+    // Field by field as `template.Data` and `webhook.Message` of Alertmanager declare it.
     let body = alertmanager::webhook_json(&two_down());
     assert_eq!(body["version"], "4");
     assert_eq!(body["receiver"], "ops");
@@ -110,17 +109,6 @@ fn a_webhook_gets_what_alertmanager_sends() {
     assert_eq!(second["status"], "resolved");
     assert_eq!(second["endsAt"], "2025-11-21T01:40:00Z");
 }
-
-#[test]
-fn a_fingerprint_is_fnv_1a_of_names_and_values() {
-    // Worked out with Python: h = 0xcbf29ce484222325; for each byte of b"a\xffb\xff":
-    // h = ((h ^ byte) * 0x100000001b3) % 2**64.
-    let labels = crate::model::Labels::from_pairs([("a", "b")]).expect("valid");
-    assert_eq!(format!("{:016x}", alertmanager::fingerprint(&labels)), FINGERPRINT_A_B);
-    assert_eq!(alertmanager::fingerprint(&crate::model::Labels::empty()), 0xcbf2_9ce4_8422_2325);
-}
-
-const FINGERPRINT_A_B: &str = "d2b371819297f98a";
 
 #[test]
 fn another_alertmanager_hears_how_long_an_alert_holds() {
