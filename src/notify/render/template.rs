@@ -4,6 +4,7 @@
 //! [`webhook_json`]) and besides `text` (our own wording), `external_url` and `channel`. Nothing
 //! is escaped by itself: `{{ title | tojson }}` is for JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
@@ -75,9 +76,28 @@ impl Template {
         let template = self.environment.get_template(NAME).map_err(|error| described(&error))?;
         let mut out = Bounded(Vec::new());
         template
-            .render_captured_to(minijinja::Value::from_serialize(context), &mut out)
+            .render_captured_to(value_of(context), &mut out)
             .map_err(|error| described(&error))?;
         String::from_utf8(out.0).map_err(|_| "gives something else than text".to_owned())
+    }
+}
+
+/// JSON as the templates' own type.
+fn value_of(json: &Value) -> minijinja::Value {
+    match json {
+        Value::Null => ().into(),
+        Value::Bool(truth) => (*truth).into(),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => whole.into(),
+            (None, Some(whole)) => whole.into(),
+            (None, None) => number.as_f64().unwrap_or(f64::NAN).into(),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(value_of).collect::<Vec<_>>().into(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, field)| (name.clone(), value_of(field)));
+            fields.collect::<BTreeMap<String, minijinja::Value>>().into()
+        }
     }
 }
 
