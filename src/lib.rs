@@ -3,8 +3,9 @@
 //! This file is the map only; `ARCHITECTURE.md` says what lives where. A module may use modules
 //! of lower floors and its own folder, and nothing else.
 
-// Floor 1: plain types and mathematics.
+// Floor 1: plain types, mathematics and trust.
 pub mod model;
+pub mod trust;
 // Floor 2: pure rooms, settings and the store.
 pub mod clock;
 pub mod config;

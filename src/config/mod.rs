@@ -35,12 +35,14 @@ pub use query::Query;
 pub use rules::Rules;
 pub use scrape::{
     Authorization, BasicAuth, FileSdConfig, RelabelAction, RelabelConfig, ScrapeConfig,
-    StaticConfig, TlsClient,
+    StaticConfig,
 };
 pub use server::{Log, LogFormat, Server, Tls};
 pub use storage::{Retention, Storage};
 pub use units::ByteSize;
 pub use watch::{Checks, Defaults, Incidents, Notify};
+
+pub use crate::trust::{Secret, TlsClient};
 
 /// Everything that may be set. No key is required; the default of each is that of its struct.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{ByteSize, Period};
+use crate::trust::TlsClient;
 
 /// One group of targets that are scraped alike.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -214,22 +215,6 @@ impl Default for Authorization {
             credentials_file: None,
         }
     }
-}
-
-/// TLS towards a target.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TlsClient {
-    /// Authorities to trust (PEM) instead of the machine's own.
-    pub ca_file: Option<PathBuf>,
-    /// Our certificate (PEM), if the target asks for one.
-    pub cert_file: Option<PathBuf>,
-    /// The key of our certificate (PEM).
-    pub key_file: Option<PathBuf>,
-    /// The name that the target's certificate must be for, if it is not the host's.
-    pub server_name: Option<String>,
-    /// Accepts any certificate. Whoever sits in between can then read and change everything.
-    pub insecure_skip_verify: bool,
 }
 
 #[cfg(test)]

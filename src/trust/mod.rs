@@ -1,0 +1,12 @@
+//! Whom we trust, and with what we are trusted.
+//!
+//! Owns: secrets and where they are kept, the authorities of TLS towards others, our certificate.
+//! Never: a connection, or showing a secret. Start reading at [`Secret`] and [`TlsClient`].
+
+mod hide;
+mod secret;
+mod tls_client;
+
+pub use hide::{HIDDEN, hide_secrets, restore_secrets};
+pub use secret::Secret;
+pub use tls_client::TlsClient;
