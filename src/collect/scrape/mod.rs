@@ -9,7 +9,6 @@ mod state;
 mod target;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 pub use client::{Answer, Client};
 pub use state::{Outcome, ScrapeState};

@@ -22,7 +22,9 @@ fn cut_by(text: &str, max: usize, size: fn(char) -> usize) -> String {
     if text.chars().map(size).sum::<usize>() <= max {
         return text.to_owned();
     }
-    let room = max.saturating_sub(ELLIPSIS.chars().map(size).sum());
+    let mark: usize = ELLIPSIS.chars().map(size).sum();
+    let marked = mark <= max;
+    let room = if marked { max - mark } else { max };
     let mut used = 0;
     let mut out: String = text
         .chars()
@@ -31,7 +33,7 @@ fn cut_by(text: &str, max: usize, size: fn(char) -> usize) -> String {
             used <= room
         })
         .collect();
-    if room < max {
+    if marked {
         out.push_str(ELLIPSIS);
     }
     out
@@ -50,6 +52,10 @@ pub fn fit(
         0 => String::new(),
         count => format!("{separator}… and {count} more"),
     };
+    let all = items.join(separator) + &more(hidden);
+    if size(&all) <= max {
+        return all.strip_prefix(separator).map_or(all.clone(), str::to_owned);
+    }
     let mut out = String::new();
     for (place, item) in items.iter().enumerate() {
         let left = (items.len() - place - 1) as u64 + hidden;
@@ -71,7 +77,7 @@ pub fn fit(
         }
         return format!("{out}{}", more(left + 1));
     }
-    out + more(hidden).trim_start_matches(if items.is_empty() { separator } else { "" })
+    out
 }
 
 #[cfg(test)]

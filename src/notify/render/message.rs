@@ -3,6 +3,7 @@
 use crate::model::{NotificationReason, NotifiedAlert, Severity};
 use crate::notify::Outgoing;
 
+use super::cut::cut_chars;
 use super::words::{duration_words, number_words, span_words, time_words};
 
 /// What is said of one alert.
@@ -205,7 +206,10 @@ fn line(outgoing: &Outgoing, alert: &NotifiedAlert) -> Line {
     }
 }
 
+/// A headline is cut here, in characters: one alert must not take the room of all others.
+const HEADLINE_CHARS_MAX: usize = 300;
+
 /// A line stays one: what people write into annotations may have several.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    cut_chars(&text.split_whitespace().collect::<Vec<_>>().join(" "), HEADLINE_CHARS_MAX)
 }

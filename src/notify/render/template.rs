@@ -75,9 +75,12 @@ impl Template {
     pub fn render_with(&self, context: &Value) -> Result<String, String> {
         let template = self.environment.get_template(NAME).map_err(|error| described(&error))?;
         let mut out = Bounded(Vec::new());
-        template
-            .render_captured_to(value_of(context), &mut out)
-            .map_err(|error| described(&error))?;
+        template.render_captured_to(value_of(context), &mut out).map_err(|error| {
+            if out_of_room(&error) {
+                return format!("the result is larger than {RENDERED_BYTES_MAX} bytes");
+            }
+            described(&error)
+        })?;
         String::from_utf8(out.0).map_err(|_| "gives something else than text".to_owned())
     }
 }
@@ -118,14 +121,18 @@ fn described(error: &minijinja::Error) -> String {
     format!("{line}{}{detail}", error.kind())
 }
 
+fn out_of_room(error: &minijinja::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>());
+    source.is_some_and(|error| error.kind() == io::ErrorKind::FileTooLarge)
+}
+
 /// A buffer with an end.
 struct Bounded(Vec<u8>);
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > RENDERED_BYTES_MAX {
-            let message = format!("the result is larger than {RENDERED_BYTES_MAX} bytes");
-            return Err(io::Error::other(message));
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())

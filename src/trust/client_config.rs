@@ -1,4 +1,4 @@
-//! TLS towards a target, with the options that Prometheus has.
+//! TLS towards others over HTTP, with the options that Prometheus has.
 
 use std::sync::Arc;
 
@@ -8,11 +8,15 @@ use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::config::TlsClient;
+use super::TlsClient;
 
-/// How connections are encrypted. Without `used` (no target of the group has https) no authority
-/// is loaded, which saves a megabyte.
-pub(super) fn client_config(options: &TlsClient, used: bool) -> Result<ClientConfig, String> {
+/// How connections are encrypted. Without `used` (nobody is asked over https) no authority is
+/// loaded, which saves a megabyte.
+///
+/// # Errors
+///
+/// Which file or option is to blame.
+pub fn client_config(options: &TlsClient, used: bool) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let roots = if used { options.roots()? } else { RootCertStore::empty() };
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
