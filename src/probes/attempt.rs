@@ -24,6 +24,9 @@ pub(super) struct Attempt {
     pub(super) waiting_for: String,
     /// When all must be over.
     pub(super) deadline: Instant,
+    /// The total to report, in microseconds, for kinds whose answer is a time: of `icmp` the round
+    /// trip, of `model` the answer's. Otherwise it is the time that the attempt took.
+    pub(super) total_us: Option<u64>,
 }
 
 impl Attempt {
@@ -60,6 +63,7 @@ impl<Q: Question> Probe for Q {
             let mut attempt = Attempt {
                 seen: Observation::default(),
                 waiting_for: String::new(),
+                total_us: None,
                 // A timeout beyond what a clock can say is none that anybody waits for.
                 deadline: start
                     .checked_add(timeout)
@@ -72,7 +76,7 @@ impl<Q: Question> Probe for Q {
                 Err(_) => Some(late(&attempt.waiting_for, timeout)),
             };
             let mut seen = attempt.seen;
-            seen.phases.total_us = micros(start);
+            seen.phases.total_us = attempt.total_us.unwrap_or_else(|| micros(start));
             seen.error = error;
             seen
         })

@@ -25,6 +25,7 @@ mod target;
 mod tcp;
 mod tls;
 mod websocket;
+mod wire;
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Definition, Matchers};
-use crate::model::{Name, Period, Timestamp};
+use crate::model::{CronSchedule, Name, Period, Timestamp};
 
 /// A silence: nobody is told of matching alerts while it holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,17 @@ impl Definition for MaintenanceWindow {
     fn check(&self) -> Result<(), String> {
         if self.ends_at.is_none() && self.recurrence.is_none() {
             return Err("ends_at: a window needs an end, or a recurrence".to_owned());
+        }
+        if let (Some(from), Some(until)) = (self.starts_at, self.ends_at)
+            && until <= from
+        {
+            return Err("ends_at: must be after starts_at".to_owned());
+        }
+        if let Some(Recurrence { cron, duration, zone }) = &self.recurrence {
+            CronSchedule::parse(cron, zone).map_err(|error| format!("recurrence: {error}"))?;
+            if duration.millis() == 0 {
+                return Err("recurrence: duration: must be more than nothing (\"2h\")".to_owned());
+            }
         }
         Ok(())
     }
