@@ -6,6 +6,7 @@
 
 mod group;
 mod intake;
+pub mod outbox;
 mod pipeline;
 pub mod ruler;
 mod upkeep;

@@ -265,3 +265,23 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     }
     text
 }
+
+/// Asks a URL for nothing: a dead man's ping.
+///
+/// # Errors
+///
+/// Why nobody heard it; without the URL, which is a secret.
+pub async fn ping(clients: &Clients, url: &Secret, now: Timestamp) -> Result<(), Failure> {
+    let url = secret_url(url).await?;
+    let mut request = Request {
+        method: reqwest::Method::GET,
+        headers: HeaderMap::new(),
+        body: Vec::new(),
+        secrets: Vec::new(),
+        url,
+    };
+    let path = request.url.path().to_owned();
+    request.hide(&path);
+    let client = clients.with(&TlsClient::default());
+    exchange(&client, ChannelKind::Webhook, request, now).await.map(drop)
+}

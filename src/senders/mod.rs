@@ -28,7 +28,7 @@ use crate::notify::Outgoing;
 use crate::notify::render::template::Template;
 use crate::notify::retry::Failure;
 
-pub use exchange::Clients;
+pub use exchange::{Clients, ping};
 pub use settings::{Pace, Shared};
 
 /// Whom and how: a channel's definition, ready to be used any number of times.

@@ -129,6 +129,17 @@ pub struct Telemetry {
     pub rule_evaluation_failures: LabeledCounter<1>,
     /// How long evaluations of groups took.
     pub rule_group_duration: DurationHistogram,
+    /// Deliveries of notifications, by `kind` of channel and `outcome` (`delivered`, `retried`,
+    /// `dead`, `superseded`).
+    pub deliveries: LabeledCounter<2>,
+    /// Attempts at them, by `kind` and `outcome` (`success`, `failure`).
+    pub delivery_attempts: LabeledCounter<2>,
+    /// How long attempts took.
+    pub delivery_duration: DurationHistogram,
+    /// Deliveries that wait.
+    pub deliveries_pending: Gauge,
+    /// How long the oldest of them has waited, in seconds.
+    pub deliveries_oldest_seconds: Gauge,
 }
 
 impl Default for Telemetry {
@@ -167,6 +178,11 @@ impl Telemetry {
             rule_evaluations: LabeledCounter::new(["rule_group"]),
             rule_evaluation_failures: LabeledCounter::new(["rule_group"]),
             rule_group_duration: DurationHistogram::new(QUERY_BOUNDS_S),
+            deliveries: LabeledCounter::new(["kind", "outcome"]),
+            delivery_attempts: LabeledCounter::new(["kind", "outcome"]),
+            delivery_duration: DurationHistogram::new(QUERY_BOUNDS_S),
+            deliveries_pending: Gauge::default(),
+            deliveries_oldest_seconds: Gauge::default(),
         }
     }
 
@@ -223,6 +239,18 @@ impl Telemetry {
         }
         sink.family("vedette_http_requests_total", C, "HTTP requests, by handler and status code.");
         self.http_requests.points(sink);
+        sink.family(
+            "vedette_notifications_total",
+            C,
+            "Outcomes of deliveries of notifications, by kind of channel.",
+        );
+        self.deliveries.points(sink);
+        sink.family(
+            "vedette_notification_attempts_total",
+            C,
+            "Attempts to deliver notifications, by kind of channel.",
+        );
+        self.delivery_attempts.points(sink);
 
         let counters = [
             (
@@ -260,6 +288,16 @@ impl Telemetry {
             ),
             ("vedette_queries_running", &self.queries_running, "Queries under way."),
             ("vedette_rule_groups", &self.rule_groups, "Rule groups that are evaluated."),
+            (
+                "vedette_notifications_pending",
+                &self.deliveries_pending,
+                "Deliveries of notifications that wait.",
+            ),
+            (
+                "vedette_notifications_oldest_seconds",
+                &self.deliveries_oldest_seconds,
+                "How long the oldest waiting delivery has waited.",
+            ),
         ];
         for (name, gauge, help) in gauges {
             sink.family(name, G, help);
@@ -276,6 +314,11 @@ impl Telemetry {
                 "vedette_rule_group_duration_seconds",
                 &self.rule_group_duration,
                 "How long evaluations of rule groups took.",
+            ),
+            (
+                "vedette_notification_duration_seconds",
+                &self.delivery_duration,
+                "How long attempts to deliver notifications took.",
             ),
         ];
         for (name, histogram, help) in histograms {
