@@ -7,6 +7,7 @@
 pub mod model;
 pub mod trust;
 // Floor 2: pure rooms, settings and the store.
+pub mod checks;
 pub mod clock;
 pub mod config;
 pub mod incidents;

@@ -59,9 +59,19 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 /// matchers, `label_replace` and relabelling mean by an expression (`NewFastRegexMatcher` in
 /// `model/labels/regexp.go`, `NewRegexp` in `model/relabel/relabel.go`).
 pub fn anchored_regex(pattern: &str) -> Result<Regex, MatcherError> {
+    compile(pattern, ANCHORED_START, ANCHORED_END)
+}
+
+/// Compiles an expression of Go's syntax as Go's `regexp.MustCompile` reads it: found anywhere in
+/// a text, `.` not matching newlines.
+pub fn unanchored_regex(pattern: &str) -> Result<Regex, MatcherError> {
+    compile(pattern, "", "")
+}
+
+fn compile(pattern: &str, before: &str, after: &str) -> Result<Regex, MatcherError> {
     let failed = |reason| MatcherError { pattern: pattern.to_owned(), reason };
     let written = translate(pattern).map_err(failed)?;
-    regex::RegexBuilder::new(&format!("{ANCHORED_START}{written}{ANCHORED_END}"))
+    regex::RegexBuilder::new(&format!("{before}{written}{after}"))
         .size_limit(REGEX_BYTES_MAX)
         .build()
         .map_err(|error| match error {

@@ -31,7 +31,7 @@ pub use labels::{
     BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, LabelError, Labels, LabelsBuilder, METRIC_NAME,
     is_classic_label_name, is_classic_metric_name,
 };
-pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex};
+pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex, unanchored_regex};
 pub use metadata::{Metadata, MetricType};
 pub use name::{Name, NameError};
 pub use period::Period;
