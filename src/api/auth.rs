@@ -74,6 +74,8 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/checks/", Permission::Read, Permission::Operate),
     ("/api/v1/channels", Permission::Read, Permission::Operate),
     ("/api/v1/channels/", Permission::Read, Permission::Operate),
+    ("/api/v1/deliveries", Permission::Read, Permission::Operate),
+    ("/api/v1/deliveries/", Permission::Read, Permission::Operate),
     ("/api/v1/maintenance", Permission::Read, Permission::Operate),
     ("/api/v1/maintenance/", Permission::Read, Permission::Operate),
     ("/api/v1/silences", Permission::Read, Permission::Operate),

@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod channels;
 mod checks;
+mod deliveries;
 mod error;
 mod exemplars;
 mod federate;

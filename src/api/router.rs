@@ -18,8 +18,8 @@ use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDe
 use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, exemplars, federate, guard, ingest, objects, otlp, query, rules,
-    series, status, syntax, targets,
+    ApiError, ErrorKind, admin, channels, deliveries, exemplars, federate, guard, ingest, objects,
+    otlp, query, rules, series, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -49,6 +49,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/metadata", get(series::metadata))
         .merge(objects::routes::<CheckDefinition>("checks"))
         .merge(objects::routes::<ChannelDefinition>("channels"))
+        .route("/api/v1/channels/{name}/test", post(channels::test))
+        .route("/api/v1/deliveries/{id}/resend", post(deliveries::resend))
         .merge(objects::routes::<MaintenanceWindow>("maintenance"))
         .merge(objects::routes_but_list::<RuleDefinition>("rules", get(rules::rules)))
         .route("/api/v1/alerts", get(status::alerts))

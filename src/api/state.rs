@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
+use crate::engine::outbox::Outbox;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, Watch};
 use crate::model::Timestamp;
@@ -37,6 +38,8 @@ pub struct Engine {
     pub watch: Watch,
     /// What people defined for it.
     pub catalog: Arc<Catalog>,
+    /// What carries notifications to channels.
+    pub outbox: Arc<Outbox>,
 }
 
 /// How far the daemon has come.

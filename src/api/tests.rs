@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 use crate::clock::ManualClock;
 use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
+use crate::engine::outbox::Outbox;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, Watch};
 use crate::engine::{Pipeline, Policy};
@@ -75,10 +76,14 @@ pub(super) fn serve(settings: Settings) -> Served {
     let targets = Targets::new(sink, Arc::clone(&app.clock), Arc::clone(&app.telemetry));
     let (_, changed) = tokio::sync::watch::channel(app.settings.load_full());
     let clock = Arc::clone(&app.clock);
-    let ruler = Arc::new(Ruler::new(pipeline.clone(), clock, changed, app.query_places()));
+    let ruler = Arc::new(Ruler::new(pipeline.clone(), clock, changed.clone(), app.query_places()));
     let catalog = Arc::new(Catalog::open(tsdb.store()).expect("readable"));
     let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock)).expect("starts");
-    let engine = Engine { tsdb, pipeline, targets: Arc::new(targets), ruler, watch, catalog };
+    let (clock, telemetry) = (Arc::clone(&app.clock), Arc::clone(&app.telemetry));
+    let outbox = Outbox::start(&watch, &catalog, changed, clock, telemetry, || Ok(()));
+    let outbox = Arc::new(outbox);
+    let targets = Arc::new(targets);
+    let engine = Engine { tsdb, pipeline, targets, ruler, watch, catalog, outbox };
     app.ready(engine).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }

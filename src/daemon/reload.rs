@@ -6,6 +6,7 @@ use crate::api::{App, Gate, load_tls};
 use crate::collect::scrape::Plan;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
+use crate::engine::outbox::check_channels;
 use crate::engine::ruler::read_rule_files;
 use crate::rules::RuleFile;
 
@@ -32,6 +33,7 @@ pub(super) fn reload(
     let filter = read_level(&settings.log)?;
     let plan = Plan::new(&settings.scrape, &settings.limits).map_err(|e| e.to_string())?;
     let rules = read_rule_files(&settings.rules.files)?;
+    check_channels(&settings)?;
     let stored = crate::api::tokens::list(pipeline.tsdb().store()).map_err(|e| e.to_string())?;
     let loopback = app.address.ip().is_loopback();
     if Gate::new(&settings.auth, &stored, loopback).refuses_to_listen() {

@@ -17,6 +17,7 @@ use crate::collect::scrape::Plan;
 use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
+use crate::engine::outbox::{Outbox, check_channels};
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
 use crate::telemetry::{Telemetry, Way};
@@ -41,6 +42,7 @@ struct Running {
     targets: Arc<Targets>,
     ruler: Arc<Ruler>,
     catalog: Arc<Catalog>,
+    outbox: Arc<Outbox>,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
     upkeep: JoinHandle<()>,
@@ -202,8 +204,19 @@ async fn begin(
     catalog.take_up(&settings, clock.now()).await;
     let watch =
         Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock)).map_err(DaemonError::Start)?;
+    check_channels(&settings).map_err(DaemonError::Start)?;
+    let outbox = Outbox::start(
+        &watch,
+        &catalog,
+        changed.clone(),
+        Arc::clone(clock),
+        Arc::clone(&app.telemetry),
+        || Ok(()),
+    );
+    let outbox = Arc::new(outbox);
     let engine = Engine {
         watch,
+        outbox: Arc::clone(&outbox),
         catalog: Arc::clone(&catalog),
         tsdb: Arc::clone(pipeline.tsdb()),
         pipeline: pipeline.clone(),
@@ -221,7 +234,7 @@ async fn begin(
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
-    Ok(Running { pipeline, targets, ruler, catalog, changes, stop_upkeep, upkeep })
+    Ok(Running { pipeline, targets, ruler, catalog, outbox, changes, stop_upkeep, upkeep })
 }
 
 fn start_collectors(
@@ -288,7 +301,8 @@ async fn take_up(
 /// Ends the loops and writes what is queued. Whatever does not end in time holds nothing that
 /// was acknowledged.
 async fn end(running: Running) {
-    let Running { pipeline, targets, ruler, catalog: _, changes, stop_upkeep, upkeep } = running;
+    let Running { pipeline, targets, ruler, catalog: _, outbox, changes, stop_upkeep, upkeep } =
+        running;
     stop_upkeep.store(true, Ordering::Release);
     upkeep.thread().unpark();
     // Closed, so that the collectors end.
@@ -299,6 +313,7 @@ async fn end(running: Running) {
     if tokio::time::timeout(DRAIN, ruler.stop()).await.is_err() {
         tracing::warn!("evaluating rules did not end in time");
     }
+    outbox.stop().await;
     let draining = tokio::task::spawn_blocking(move || {
         if !pipeline.close(DRAIN) {
             tracing::warn!("the writer did not end in time; nothing that it acknowledged is lost");

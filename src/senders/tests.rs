@@ -1,1 +1,1 @@
-//! Senders against servers of this test.
+//! x

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::engine::watch::{ActError, Definitions, Watch};
+use crate::engine::watch::{ActError, Catalog, Definitions, Watch};
 use crate::model::{ChannelDefinition, Name};
 use crate::notify::retry::Failure;
 use crate::senders::{Clients, Prepared};
@@ -85,13 +85,15 @@ impl Outbox {
     /// the watch runs; see `[notify.deadman]`.
     pub fn start(
         watch: &Watch,
-        channels: watch::Receiver<u64>,
-        list: impl Fn() -> Vec<Arc<ChannelDefinition>> + Send + Sync + 'static,
+        catalog: &Arc<Catalog>,
         settings: watch::Receiver<Arc<Settings>>,
         clock: Arc<dyn Clock>,
         telemetry: Arc<Telemetry>,
         alive: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
+        let channels = catalog.channels.changes();
+        let defined = Arc::clone(catalog);
+        let list = move || all_channels(&defined.channels);
         let (reports, _) = broadcast::channel(REPORTS_MAX);
         let (stop, stopped) = watch::channel(false);
         let clients = Clients::default();
@@ -155,7 +157,7 @@ impl Outbox {
 }
 
 /// The channels as workers see them.
-pub fn all_channels(definitions: &Definitions<ChannelDefinition>) -> Vec<Arc<ChannelDefinition>> {
+fn all_channels(definitions: &Definitions<ChannelDefinition>) -> Vec<Arc<ChannelDefinition>> {
     definitions.list().values().map(|defined| Arc::new(defined.definition.clone())).collect()
 }
 
