@@ -1,6 +1,7 @@
 //! Senders against servers of this test: what arrives, and what is made of the answers.
 
 mod email;
+mod peer;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

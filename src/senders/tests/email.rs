@@ -37,13 +37,13 @@ impl Server {
         openssl.extend(subject);
         run("openssl", &openssl, directory.path());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/senders/tests/smtp_server.py");
-        let mut process = Command::new("python3")
+        let mut process = Command::new("/usr/bin/python3")
             .args([script, "cert.pem", "key.pem", ".", refusal])
             .current_dir(directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("python3 is installed");
+            .expect("Debian has its python3 there");
         let mut line = String::new();
         let stdout = process.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("readable");

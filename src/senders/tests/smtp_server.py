@@ -1,5 +1,5 @@
 """A mail server for tests: STARTTLS and a password are required; each mail is a file."""
-import asyncio, json, ssl, sys
+import json, socket, ssl, sys
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
@@ -41,8 +41,13 @@ def port_of(controller):
     return controller.server.sockets[0].getsockname()[1]
 
 
-# The controller connects to its own port to see that it listens, and does not know which it is.
-controller._trigger_server = lambda: None
+def trigger():
+    """The controller connects to itself to see that it works, and does not know its port."""
+    with socket.create_connection(("127.0.0.1", port_of(controller)), 5) as connection:
+        connection.recv(1024)
+
+
+controller._trigger_server = trigger
 controller.start()
 print(port_of(controller), flush=True)
 sys.stdin.read()
