@@ -124,6 +124,16 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// The failure as Alertmanager's API tells it: the text alone, as JSON.
+    pub(super) fn into_text(self) -> Response<Body> {
+        let body = serde_json::Value::from(self.message.as_str()).to_string();
+        let mut response = self.into_response();
+        *response.body_mut() = Body::from(body);
+        response
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response<Body> {
         let body = serde_json::json!({

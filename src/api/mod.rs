@@ -5,6 +5,7 @@
 //! [`router`].
 
 mod admin;
+mod alertmanager;
 mod answer;
 mod auth;
 mod body;
@@ -28,6 +29,7 @@ mod router;
 mod rule_definitions;
 mod rules;
 mod series;
+mod silences;
 mod state;
 mod status;
 mod syntax;

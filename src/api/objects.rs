@@ -168,7 +168,8 @@ async fn create<T: Object>(State(app): State<Arc<App>>, request: Request) -> Ans
     Ok(created(success(&shown(&app, &*made))))
 }
 
-fn created(mut response: Response<Body>) -> Response<Body> {
+/// The same answer, saying that something was made (201).
+pub(super) fn created(mut response: Response<Body>) -> Response<Body> {
     *response.status_mut() = StatusCode::CREATED;
     response
 }

@@ -18,8 +18,8 @@ use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDe
 use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, channels, deliveries, exemplars, federate, guard, ingest, objects,
-    otlp, query, rules, series, status, syntax, targets,
+    ApiError, ErrorKind, admin, alertmanager, channels, deliveries, exemplars, federate, guard,
+    ingest, objects, otlp, query, rules, series, silences, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -53,6 +53,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/deliveries/{id}/resend", post(deliveries::resend))
         .merge(objects::routes::<MaintenanceWindow>("maintenance"))
         .merge(objects::routes_but_list::<RuleDefinition>("rules", get(rules::rules)))
+        .merge(silences::routes())
+        .merge(alertmanager::routes())
         .route("/api/v1/alerts", get(status::alerts))
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/api/v1/targets", get(targets::targets))

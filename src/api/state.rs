@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::engine::Pipeline;
 use crate::engine::outbox::Outbox;
 use crate::engine::ruler::Ruler;
-use crate::engine::watch::{Catalog, Watch};
+use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Watch};
 use crate::model::Timestamp;
 use crate::telemetry::Telemetry;
 use crate::tsdb::Tsdb;
@@ -40,6 +40,10 @@ pub struct Engine {
     pub catalog: Arc<Catalog>,
     /// What carries notifications to channels.
     pub outbox: Arc<Outbox>,
+    /// Who is not told: silences, maintenance, inhibition.
+    pub muting: Arc<Muting>,
+    /// Alerts that others send.
+    pub external: Arc<ExternalAlerts>,
 }
 
 /// How far the daemon has come.

@@ -16,7 +16,7 @@ use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
 use crate::engine::outbox::Outbox;
 use crate::engine::ruler::Ruler;
-use crate::engine::watch::{Catalog, Watch};
+use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Silences, Watch};
 use crate::engine::{Pipeline, Policy};
 use crate::model::{Labels, Timestamp};
 use crate::promql::{Answer, Options, QueryError, Source};
@@ -26,6 +26,7 @@ use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
 mod definitions;
 mod histograms;
+mod silences;
 
 use super::params::Params;
 use super::query::{Asked, run};
@@ -82,8 +83,20 @@ pub(super) fn serve(settings: Settings) -> Served {
     let (clock, telemetry) = (Arc::clone(&app.clock), Arc::clone(&app.telemetry));
     let outbox = Outbox::start(&watch, &catalog, changed, clock, telemetry, || Ok(()));
     let outbox = Arc::new(outbox);
-    let targets = Arc::new(targets);
-    let engine = Engine { tsdb, pipeline, targets, ruler, watch, catalog, outbox };
+    let silences = Arc::new(Silences::open(tsdb.store()).expect("readable"));
+    let muting = Arc::new(Muting::new(silences, Arc::clone(&catalog)));
+    let external = ExternalAlerts::open(tsdb.store(), app.clock.now()).expect("readable");
+    let engine = Engine {
+        tsdb,
+        pipeline,
+        targets: Arc::new(targets),
+        ruler,
+        watch,
+        catalog,
+        muting,
+        external: Arc::new(external),
+        outbox,
+    };
     app.ready(engine).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }

@@ -7,6 +7,7 @@
 mod banner;
 mod logging;
 mod loops;
+mod muted;
 mod open;
 mod reload;
 mod signals;

@@ -24,6 +24,7 @@ use crate::telemetry::{Telemetry, Way};
 
 use super::logging::LogLevel;
 use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
+use super::muted::Muted;
 use super::open::open_engine;
 use super::reload::{Reloaded, reload};
 use super::signals::{Asked, Signals};
@@ -214,7 +215,11 @@ async fn begin(
         || Ok(()),
     );
     let outbox = Arc::new(outbox);
+    let muted = Muted::open(&pipeline, &catalog, &settings, clock.now())?;
+    muted.keep_tidy(&watch, clock, &changed);
     let engine = Engine {
+        muting: Arc::clone(&muted.muting),
+        external: Arc::clone(&muted.external),
         watch,
         outbox: Arc::clone(&outbox),
         catalog: Arc::clone(&catalog),

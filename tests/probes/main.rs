@@ -1,7 +1,16 @@
 //! Probes against real peers on this machine. A file per topic; what they share is here and in
 //! `peer.rs`.
 
+mod blackbox;
+mod dns;
+mod grpc;
+mod http;
+mod icmp;
+mod peer;
 mod refusals;
+mod tcp;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 

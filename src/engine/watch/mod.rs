@@ -9,16 +9,22 @@ mod act;
 mod batch;
 mod catalog;
 mod definitions;
+mod external;
 mod keeper;
+mod muting;
 mod outbox;
 mod policy;
+mod silences;
 
 pub use act::ActError;
 pub use batch::{Batch, Signal, WatchError, Write};
 pub use catalog::Catalog;
 pub use definitions::{Defined, DefinitionError, Definitions};
+pub use external::{ExternalAlert, ExternalAlerts, ExternalError, RESOLVE_TIMEOUT_MS};
+pub use muting::Muting;
 pub use outbox::{Outcome, Sent};
 pub use policy::Policy;
+pub use silences::{SilenceError, Silences};
 
 use std::sync::Arc;
 

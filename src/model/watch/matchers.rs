@@ -372,7 +372,8 @@ mod tests {
     /// and `matcher/parse/parse_test.go`.
     #[test]
     fn texts_mean_what_they_mean_to_alertmanager() {
-        let cases: &[(&str, &[(&str, &str, &str)])] = &[
+        type Read = (&'static str, &'static str, &'static str);
+        let cases: &[(&str, &[Read])] = &[
             ("", &[]),
             ("{}", &[]),
             ("foo=bar,dings!=bums", &[("foo", "=", "bar"), ("dings", "!=", "bums")]),

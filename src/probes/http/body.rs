@@ -89,7 +89,7 @@ mod tests {
         let decoder = || flate2::read::MultiGzDecoder::new(&*packed);
         let (bytes, more) = unpack(decoder(), false).expect("good");
         assert_eq!((bytes.len(), more), (BODY_BYTES_MAX, true));
-        let half = flate2::read::MultiGzDecoder::new(&packed[..packed.len() / 2]);
+        let half = flate2::read::MultiGzDecoder::new(&packed[..200]);
         assert!(unpack(half, false).is_err());
     }
 }
