@@ -8,6 +8,7 @@
 
 mod attempt;
 mod connect;
+mod cursor;
 mod dns;
 mod exec;
 mod grpc;
@@ -19,11 +20,14 @@ mod model;
 mod mysql;
 mod postgres;
 mod redis;
+mod rows;
+mod server;
 mod settings;
 mod ssh;
 mod target;
 mod tcp;
 mod tls;
+mod transport;
 mod websocket;
 mod wire;
 
@@ -32,6 +36,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use crate::model::{CheckDefinition, CheckKind, Observation};
+
+pub use exec::{nagios_status, needs_file_origin};
 
 /// A check's question, ready to be asked any number of times.
 pub trait Probe: Send + Sync {

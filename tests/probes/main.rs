@@ -1,13 +1,20 @@
-//! Probes against real peers on this machine. A file per topic; what they share is here and in
-//! `peer.rs`.
+//! Probes against real peers on this machine. A file per topic; what they share is here, in
+//! `peer.rs` and in `servers.rs`.
 
 mod blackbox;
+mod commands;
+mod databases;
 mod dns;
 mod grpc;
+mod hostile;
 mod http;
 mod icmp;
+mod language_models;
+mod machine;
 mod peer;
 mod refusals;
+mod servers;
+mod shells;
 mod tcp;
 mod tls;
 mod websocket;

@@ -62,7 +62,14 @@ impl Judge {
             return Err(ConditionError { condition: over.condition.clone(), reason });
         }
         let mut conditions = Vec::new();
-        if check.conditions.is_empty() {
+        let nagios = check.kind == CheckKind::Exec
+            && check.settings.get("nagios").and_then(serde_json::Value::as_bool) == Some(true);
+        if check.conditions.is_empty() && nagios {
+            // Monitoring Plugins development guidelines, "Plugin return codes": 1 is a warning;
+            // what a plugin does not know (3) is no success either.
+            conditions.push((Condition::parse("[STATUS] < 2")?, Severity::Critical));
+            conditions.push((Condition::parse("[STATUS] == 0")?, Severity::Warning));
+        } else if check.conditions.is_empty() {
             for text in defaults(check.kind) {
                 conditions.push((Condition::parse(text)?, Severity::Critical));
             }

@@ -298,3 +298,17 @@ fn an_inverted_check_wants_failure() {
     assert_eq!(status, CheckStatus::Unhealthy);
     assert!(why.is_some_and(|why| why.contains("invert")));
 }
+
+#[test]
+fn a_plugin_of_nagios_that_warns_is_degraded() {
+    let plugin = r#""kind": "exec", "settings": { "command": ["x"], "nagios": true }"#;
+    for (code, expected) in [
+        (0, CheckStatus::Healthy),
+        (1, CheckStatus::Degraded),
+        (2, CheckStatus::Unhealthy),
+        (3, CheckStatus::Unhealthy),
+    ] {
+        let ended = Observation { connected: true, status: Some(code), ..Observation::default() };
+        assert_eq!(status_of(plugin, &ended).0, expected, "{code}");
+    }
+}

@@ -1,8 +1,0 @@
-//! Checks of the kind `postgres`.
-
-use super::Probe;
-use crate::model::CheckDefinition;
-
-pub(super) fn prepare(check: &CheckDefinition) -> Result<Box<dyn Probe>, String> {
-    Err(format!("kind: {:?} cannot be asked yet", check.kind))
-}
