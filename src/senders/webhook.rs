@@ -54,7 +54,7 @@ enum Method {
 /// A header's value, which may be a template.
 enum Header {
     Plain(Secret),
-    Template(Template),
+    Template(Box<Template>),
 }
 
 pub(super) struct Webhook {
@@ -82,7 +82,7 @@ impl Webhook {
                 Secret::Text(text) if text.contains("{{") || text.contains("{%") => {
                     let template = Template::compile(text)
                         .map_err(|error| format!("settings.headers.{name}: {error}"))?;
-                    Header::Template(template)
+                    Header::Template(Box::new(template))
                 }
                 _ => Header::Plain(value),
             };
