@@ -74,8 +74,6 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/checks/", Permission::Read, Permission::Operate),
     ("/api/v1/channels", Permission::Read, Permission::Operate),
     ("/api/v1/channels/", Permission::Read, Permission::Operate),
-    ("/api/v1/deliveries", Permission::Read, Permission::Operate),
-    ("/api/v1/deliveries/", Permission::Read, Permission::Operate),
     ("/api/v1/maintenance", Permission::Read, Permission::Operate),
     ("/api/v1/maintenance/", Permission::Read, Permission::Operate),
     ("/api/v1/silences", Permission::Read, Permission::Operate),

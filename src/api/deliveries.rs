@@ -3,27 +3,19 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::Response;
 use uuid::Uuid;
 
-use crate::engine::watch::ActError;
+use crate::engine::watch::DeliveryFilter;
+use crate::model::{Delivery, DeliveryState, Name};
 
+use super::ApiError;
 use super::json::success;
+use super::objects::paged;
+use super::params::Params;
+use super::request::blocking;
 use super::state::App;
-use super::{ApiError, ErrorKind};
-
-impl From<ActError> for ApiError {
-    fn from(error: ActError) -> Self {
-        let kind = match error {
-            ActError::Watch(error) => return error.into(),
-            ActError::Absent { .. } => ErrorKind::NotFound,
-            ActError::Conflict(_) => ErrorKind::Conflict,
-            ActError::Invalid(_) => ErrorKind::BadData,
-        };
-        ApiError::new(kind, error.to_string())
-    }
-}
 
 type Answered = Result<Response<Body>, ApiError>;
 
@@ -35,4 +27,32 @@ fn id_of(text: &str) -> Result<Uuid, ApiError> {
 pub(super) async fn resend(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
     let delivery = app.engine()?.watch.resend(id_of(&id)?).await?;
     Ok(success(&*delivery))
+}
+
+/// Deliveries in one page, unless asked for fewer.
+const PAGE: usize = 100;
+/// Deliveries in one page, at most.
+const PAGE_MAX: usize = 1000;
+
+/// `GET /api/v1/deliveries?state=&channel=&limit=&after=`: newest first.
+pub(super) async fn list(State(app): State<Arc<App>>, request: Request) -> Answered {
+    let params = Params::read(request.uri(), request.headers(), &axum::body::Bytes::new())?;
+    let state = |text: &str| {
+        serde_json::from_value::<DeliveryState>(text.into()).map_err(|_| {
+            let expected = "use pending, delivered, dead or superseded";
+            ApiError::bad_data(format!("state: {text:?} is no state; {expected}"))
+        })
+    };
+    let channel = params.get("channel").map(Name::new).transpose();
+    let filter = DeliveryFilter {
+        states: params.all("state").map(state).collect::<Result<_, _>>()?,
+        channel: channel.map_err(|error| ApiError::bad_data(format!("channel: {error}")))?,
+        before: params.get("after").map(id_of).transpose()?,
+        limit: params.limit()?.unwrap_or(PAGE).clamp(1, PAGE_MAX),
+    };
+    let view = app.engine()?.watch.view();
+    let page = blocking(move || view.deliveries(&filter).map_err(ApiError::internal)).await?;
+    let shown = |delivery: &Delivery| serde_json::to_value(delivery).map_err(ApiError::internal);
+    let items = page.items.iter().map(shown).collect::<Result<Vec<_>, _>>()?;
+    Ok(paged(&items, page.next.map(|id| id.to_string().into())))
 }

@@ -16,6 +16,7 @@ mod error;
 mod exemplars;
 mod federate;
 mod guard;
+mod incidents;
 mod ingest;
 mod json;
 mod listen;

@@ -19,7 +19,7 @@ use super::auth::Caller;
 use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, channels, deliveries, exemplars, federate, guard,
-    ingest, objects, otlp, query, rules, series, silences, status, syntax, targets,
+    incidents, ingest, objects, otlp, query, rules, series, silences, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -50,10 +50,12 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(objects::routes::<CheckDefinition>("checks"))
         .merge(objects::routes::<ChannelDefinition>("channels"))
         .route("/api/v1/channels/{name}/test", post(channels::test))
+        .route("/api/v1/deliveries", get(deliveries::list))
         .route("/api/v1/deliveries/{id}/resend", post(deliveries::resend))
         .merge(objects::routes::<MaintenanceWindow>("maintenance"))
         .merge(objects::routes_but_list::<RuleDefinition>("rules", get(rules::rules)))
         .merge(silences::routes())
+        .merge(incidents::routes())
         .merge(alertmanager::routes())
         .route("/api/v1/alerts", get(status::alerts))
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))

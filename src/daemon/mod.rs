@@ -5,6 +5,7 @@
 //! [`run`].
 
 mod banner;
+mod informed;
 mod logging;
 mod loops;
 mod muted;

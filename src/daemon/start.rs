@@ -22,6 +22,7 @@ use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
 use crate::telemetry::{Telemetry, Way};
 
+use super::informed::Informed;
 use super::logging::LogLevel;
 use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
 use super::muted::Muted;
@@ -44,6 +45,7 @@ struct Running {
     ruler: Arc<Ruler>,
     catalog: Arc<Catalog>,
     outbox: Arc<Outbox>,
+    watch: Watch,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
     upkeep: JoinHandle<()>,
@@ -206,6 +208,17 @@ async fn begin(
     let watch =
         Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock)).map_err(DaemonError::Start)?;
     check_channels(&settings).map_err(DaemonError::Start)?;
+    let muted = Muted::open(&pipeline, &catalog, &settings, clock.now())?;
+    muted.keep_tidy(&watch, clock, &changed);
+    let informed = Informed {
+        watch: watch.clone(),
+        catalog: Arc::clone(&catalog),
+        suppressions: Arc::clone(&muted.muting) as _,
+        address: app.address,
+    };
+    // Incidents that waited while we were down are told only once it is known to whom.
+    informed.inform(&settings).await.map_err(|error| DaemonError::Start(error.to_string()))?;
+    tokio::spawn(informed.keep_informed(changed.clone()));
     let outbox = Outbox::start(
         &watch,
         &catalog,
@@ -215,12 +228,10 @@ async fn begin(
         || Ok(()),
     );
     let outbox = Arc::new(outbox);
-    let muted = Muted::open(&pipeline, &catalog, &settings, clock.now())?;
-    muted.keep_tidy(&watch, clock, &changed);
     let engine = Engine {
         muting: Arc::clone(&muted.muting),
         external: Arc::clone(&muted.external),
-        watch,
+        watch: watch.clone(),
         outbox: Arc::clone(&outbox),
         catalog: Arc::clone(&catalog),
         tsdb: Arc::clone(pipeline.tsdb()),
@@ -239,7 +250,7 @@ async fn begin(
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
-    Ok(Running { pipeline, targets, ruler, catalog, outbox, changes, stop_upkeep, upkeep })
+    Ok(Running { pipeline, targets, ruler, catalog, outbox, watch, changes, stop_upkeep, upkeep })
 }
 
 fn start_collectors(
@@ -306,7 +317,7 @@ async fn take_up(
 /// Ends the loops and writes what is queued. Whatever does not end in time holds nothing that
 /// was acknowledged.
 async fn end(running: Running) {
-    let Running { pipeline, targets, ruler, catalog: _, outbox, changes, stop_upkeep, upkeep } =
+    let Running { pipeline, targets, ruler, outbox, watch, changes, stop_upkeep, upkeep, .. } =
         running;
     stop_upkeep.store(true, Ordering::Release);
     upkeep.thread().unpark();
@@ -319,6 +330,10 @@ async fn end(running: Running) {
         tracing::warn!("evaluating rules did not end in time");
     }
     outbox.stop().await;
+    // After all that find something, before the writer.
+    if tokio::time::timeout(DRAIN, watch.close()).await.is_err() {
+        tracing::warn!("the watch did not end in time; nothing that it acknowledged is lost");
+    }
     let draining = tokio::task::spawn_blocking(move || {
         if !pipeline.close(DRAIN) {
             tracing::warn!("the writer did not end in time; nothing that it acknowledged is lost");

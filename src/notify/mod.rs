@@ -7,8 +7,14 @@
 //! words at [`Outgoing`].
 
 pub mod coalesce;
+mod compose;
+mod group;
 mod outgoing;
 pub mod render;
 pub mod retry;
+mod route;
 
+pub use compose::{ALERTS_MAX, compose, notified};
+pub use group::{Flush, Group, Member, Standing, Told};
 pub use outgoing::Outgoing;
+pub use route::{DEPTH_MAX, Routed, Timing, route};

@@ -41,6 +41,10 @@ pub enum DocumentKind {
     Figure = 14,
     /// An objective that was made over the API.
     Objective = 15,
+    /// The number of an incident: its id (table `incidents`).
+    IncidentNumber = 20,
+    /// An incident and a delivery that tells of it (table `incidents`).
+    IncidentDelivery = 21,
     /// An alert that somebody sent to `/api/v2/alerts`, and when it runs out.
     ExternalAlert = 16,
 }

@@ -122,6 +122,17 @@ impl<'s> TableReader<'s> {
         Ok(range.map(move |next| entry(table, next)))
     }
 
+    /// The entries from `from` (inclusive) up to `until` (exclusive), the last first.
+    pub fn range_back(
+        &self,
+        from: &[u8],
+        until: &[u8],
+    ) -> Result<impl Iterator<Item = Result<Entry<'s>, StoreError>> + use<'s>, StoreError> {
+        let range = self.open.range(from..until).map_err(|e| StoreError::read(e.into()))?;
+        let table = self.table;
+        Ok(range.rev().map(move |next| entry(table, next)))
+    }
+
     /// All entries, in order.
     pub fn all(
         &self,

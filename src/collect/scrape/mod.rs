@@ -9,6 +9,8 @@ mod state;
 mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 pub use client::{Answer, Client};
 pub use state::{Outcome, ScrapeState};

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::engine::watch::{Outcome, Watch, WatchError};
 use crate::model::{Delivery, Name, NotifiedAlert};
+use crate::notify::notified;
 
 /// The keeper as workers see it; in tests, a list in memory.
 pub trait Ledger: Send + Sync + 'static {
@@ -36,7 +37,9 @@ impl Ledger for Watch {
         Box::pin(self.delivered(outcomes))
     }
 
-    fn told_firing(&self, _channel: &Name) -> Vec<NotifiedAlert> {
-        Vec::new()
+    fn told_firing(&self, channel: &Name) -> Vec<NotifiedAlert> {
+        let view = self.view();
+        let told = view.active().filter(|i| i.firing && i.told.contains(channel));
+        told.map(|incident| notified(incident)).collect()
     }
 }

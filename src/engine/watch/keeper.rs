@@ -1,71 +1,108 @@
-//! The keeper's thread: takes what waits, decides, commits, tells.
+//! The keeper's thread: takes what waits, lets the book decide and commit, publishes, answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::store::Txn;
-use crate::tsdb::Tsdb;
 
-use super::{Batch, WatchError, Write};
+use super::book::{Applied, Book, Reply, Request};
+use super::{ActError, Shared};
 
-/// Commands that are committed as one: bounds how long a transaction takes.
+/// Requests that are committed as one: bounds how long a transaction takes.
 const GROUP_MAX: usize = 256;
+/// How often the keeper looks at what time brings.
+const TICK: Duration = Duration::from_millis(250);
 
-/// What the keeper is asked.
-pub(super) enum Command {
-    /// To take a batch.
-    Commit {
-        /// The batch.
-        batch: Batch,
-        /// Who waits.
-        reply: oneshot::Sender<Result<(), WatchError>>,
-    },
+/// A request with somebody waiting.
+pub(super) struct Command {
+    /// What is asked.
+    pub(super) request: Request,
+    /// Who waits; nobody waits for a tick.
+    pub(super) reply: Option<oneshot::Sender<Result<Reply, ActError>>>,
 }
 
-/// All that the thread holds.
-pub(super) struct Keeper {
-    tsdb: Arc<Tsdb>,
-    #[expect(dead_code, reason = "decisions need it")]
-    clock: Arc<dyn Clock>,
+/// What goes to the keeper's thread.
+pub(super) enum Message {
+    /// Something to decide.
+    Command(Command),
+    /// To decide what waits, and then end; the answer is that it has.
+    Stop(oneshot::Sender<()>),
 }
 
-impl Keeper {
-    pub(super) fn new(tsdb: Arc<Tsdb>, clock: Arc<dyn Clock>) -> Self {
-        Keeper { tsdb, clock }
-    }
-
-    /// Runs until all handles are gone and nothing waits.
-    pub(super) fn run(self, mut waiting: mpsc::Receiver<Command>) {
-        let mut commands = Vec::with_capacity(GROUP_MAX);
-        while waiting.blocking_recv_many(&mut commands, GROUP_MAX) > 0 {
-            let mut writes = Vec::new();
-            let mut replies = Vec::new();
-            for command in commands.drain(..) {
-                match command {
-                    Command::Commit { batch, reply } => {
-                        writes.extend(batch.writes);
-                        replies.push(reply);
-                    }
+/// Runs until it is told to stop, or all handles are gone and nothing waits.
+pub(super) fn run(
+    mut book: Book,
+    shared: &Shared,
+    clock: &dyn Clock,
+    mut waiting: mpsc::Receiver<Message>,
+) {
+    let mut messages = Vec::with_capacity(GROUP_MAX);
+    let mut stopped: Option<oneshot::Sender<()>> = None;
+    while waiting.blocking_recv_many(&mut messages, GROUP_MAX) > 0 {
+        let mut commands = Vec::with_capacity(messages.len());
+        for message in messages.drain(..) {
+            match message {
+                Message::Command(command) => commands.push(command),
+                Message::Stop(done) => {
+                    // What was sent before is still decided; nothing more is taken.
+                    waiting.close();
+                    stopped = Some(done);
                 }
             }
-            let result = self.commit(&writes);
-            for reply in replies {
-                // Whoever went away meanwhile does not need the answer.
-                let _ = reply.send(result.clone());
-            }
+        }
+        decide(&mut book, shared, clock, commands);
+    }
+    if let Some(done) = stopped {
+        // Whoever asked may have lost patience.
+        let _ = done.send(());
+    }
+}
+
+fn decide(book: &mut Book, shared: &Shared, clock: &dyn Clock, commands: Vec<Command>) {
+    let (requests, replies): (Vec<_>, Vec<_>) =
+        commands.into_iter().map(|command| (command.request, command.reply)).unzip();
+    if requests.is_empty() {
+        return;
+    }
+    let applied = book.apply(clock.now(), requests);
+    publish(book, shared, &applied);
+    for (reply, result) in replies.into_iter().zip(applied.replies) {
+        if let Some(reply) = reply {
+            // Whoever went away meanwhile does not need the answer.
+            let _ = reply.send(result);
         }
     }
+}
 
-    fn commit(&self, writes: &[Write]) -> Result<(), WatchError> {
-        let all = |txn: &mut Txn<'_>| {
-            writes.iter().try_for_each(|write| match write {
-                Write::Put { table, key, payload } => txn.insert(*table, key, payload),
-                Write::Remove { table, key } => txn.remove(*table, key).map(|_| ()),
-            })
-        };
-        let written = self.tsdb.store().write(false, all);
-        written.map_err(|error| WatchError::Store(error.to_string()))
+/// Shows readers what is committed.
+fn publish(book: &Book, shared: &Shared, applied: &Applied) {
+    shared.state.store(book.state());
+    shared.policy.store(book.policy());
+    shared.counts.note(applied);
+    if applied.outbox_changed || applied.failed {
+        // After a failure the state was read anew: other deliveries may wait.
+        shared.outbox.send_modify(|count| *count += 1);
+    }
+    if !applied.changes.is_empty() {
+        // Nobody following is no fault.
+        let _ = shared.feed.send(Arc::from(applied.changes.as_slice()));
+    }
+}
+
+/// Sends ticks until the keeper is gone.
+pub(super) fn tick(commands: &mpsc::WeakSender<Message>) {
+    loop {
+        std::thread::sleep(TICK);
+        let Some(commands) = commands.upgrade() else { return };
+        let tick = Message::Command(Command { request: Request::Tick, reply: None });
+        match commands.try_send(tick) {
+            Ok(()) => {}
+            // It is busy: what is due is done with the next one.
+            Err(TrySendError::Full(_)) => {}
+            Err(TrySendError::Closed(_)) => return,
+        }
     }
 }

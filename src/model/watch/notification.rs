@@ -100,6 +100,9 @@ pub struct Delivery {
     pub group: String,
     /// Counts within the group; a later one supersedes earlier ones that were not delivered.
     pub sequence: u64,
+    /// Incidents that the channel first hears of by this: if it is given up, they are untold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_told: Vec<IncidentId>,
     /// Whether the channel's stand-in was told in its place.
     #[serde(default)]
     pub fell_back: bool,
@@ -119,4 +122,17 @@ pub struct Delivery {
     /// When it was taken or given up.
     #[serde(default)]
     pub finished_at: Option<Timestamp>,
+}
+
+impl Delivery {
+    /// Whether this one must wait for an earlier one that still waits: both tell the same channel
+    /// of an incident that they share.
+    pub fn must_follow(&self, earlier: &Delivery) -> bool {
+        let alerts = &earlier.notification.alerts;
+        self.channel == earlier.channel
+            && self.id > earlier.id
+            && self.notification.alerts.iter().any(|alert| {
+                !alert.incident.is_nil() && alerts.iter().any(|e| e.incident == alert.incident)
+            })
+    }
 }

@@ -1,0 +1,72 @@
+//! Keeps the watch informed of what people have set: routes, channels, how long incidents live.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Settings;
+use crate::engine::watch::{Catalog, Policy, Watch, WatchError};
+use crate::incidents::Suppressions;
+
+use super::loops::Changes;
+
+/// How long until what was not taken is handed over again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What the watch is told of, and who is asked for it.
+pub(super) struct Informed {
+    pub(super) watch: Watch,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) suppressions: Arc<dyn Suppressions>,
+    /// Where the daemon listens: people find it there unless they say otherwise.
+    pub(super) address: SocketAddr,
+}
+
+impl Informed {
+    fn policy(&self, settings: &Settings) -> Policy {
+        let channels = self.catalog.channels.list();
+        let external_url = match settings.notify.external_url.is_empty() {
+            true => format!("http://{}", self.address),
+            false => settings.notify.external_url.trim_end_matches('/').to_owned(),
+        };
+        Policy {
+            route: settings.notify.root(),
+            channels: channels.values().map(|channel| channel.definition.clone()).collect(),
+            reopen_within_ms: settings.incidents.reopen_within.millis(),
+            retention_ms: settings.incidents.retention.millis(),
+            external_url,
+            suppressions: Arc::clone(&self.suppressions),
+            ..Policy::default()
+        }
+    }
+
+    /// Hands over what is set now.
+    pub(super) async fn inform(&self, settings: &Settings) -> Result<(), WatchError> {
+        self.watch.set_policy(self.policy(settings)).await
+    }
+
+    /// Hands over what changes, until the daemon stops.
+    pub(super) async fn keep_informed(self, mut settings: Changes) {
+        let mut channels = self.catalog.channels.changes();
+        loop {
+            let ended = tokio::select! {
+                changed = settings.changed() => changed.is_err(),
+                changed = channels.changed() => changed.is_err(),
+            };
+            if ended {
+                return;
+            }
+            loop {
+                let now = Arc::clone(&settings.borrow_and_update());
+                match self.inform(&now).await {
+                    Ok(()) => break,
+                    Err(WatchError::Stopping) => return,
+                    Err(WatchError::Store(error)) => {
+                        tracing::error!(%error, "changed routes and channels were not taken up yet");
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                }
+            }
+        }
+    }
+}
