@@ -6,8 +6,10 @@
 
 mod admin;
 mod alertmanager;
+mod alerts;
 mod answer;
 mod auth;
+mod backtest;
 mod body;
 mod channels;
 mod checks;

@@ -43,6 +43,11 @@ pub(super) trait Object: Definition {
         self
     }
 
+    /// Why an object of this name that is not among the definitions cannot be changed here.
+    fn owned_elsewhere(_app: &App, _name: &str) -> Option<String> {
+        None
+    }
+
     /// Hides what is secret and adds what is known of the object besides.
     fn complete(_app: &App, _defined: &Defined<Self>, _shown: &mut Map<String, Value>) {}
 }
@@ -195,6 +200,7 @@ async fn patch<T: Object>(
     request: Request,
 ) -> Answered {
     let patch: Value = read_json(&app, request).await?;
+    refuse_foreign::<T>(&app, &name)?;
     let known = find::<T>(&app, &name)?;
     let mut whole = serde_json::to_value(&known.definition).map_err(ApiError::internal)?;
     merge(&mut whole, patch);
@@ -209,6 +215,7 @@ async fn replace<T: Object>(app: &App, name: &str, definition: T) -> Answered {
         );
         return Err(ApiError::bad_data(message));
     }
+    refuse_foreign::<T>(app, name)?;
     let engine = app.engine()?;
     let definition = match T::all(&engine.catalog).get(name) {
         Some(known) => definition.with_secrets_of(&known.definition),
@@ -223,9 +230,21 @@ async fn replace<T: Object>(app: &App, name: &str, definition: T) -> Answered {
 
 /// `DELETE /api/v1/{plural}/{name}`
 async fn remove<T: Object>(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answered {
+    refuse_foreign::<T>(&app, &name)?;
     let engine = app.engine()?;
     T::all(&engine.catalog).remove(&engine.watch, &name).await?;
     Ok(success(&json!({"name": name, "deleted": true})))
+}
+
+/// Refuses to change what is no definition and is defined elsewhere.
+fn refuse_foreign<T: Object>(app: &App, name: &str) -> Result<(), ApiError> {
+    if T::all(&app.engine()?.catalog).get(name).is_some() {
+        return Ok(());
+    }
+    match T::owned_elsewhere(app, name) {
+        Some(message) => Err(ApiError::new(ErrorKind::Conflict, message)),
+        None => Ok(()),
+    }
 }
 
 fn examine<T: Object>(app: &App, definition: &T) -> Result<(), ApiError> {

@@ -18,8 +18,9 @@ use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDe
 use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, alertmanager, channels, deliveries, exemplars, federate, guard,
-    incidents, ingest, objects, otlp, query, rules, series, silences, status, syntax, targets,
+    ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, deliveries, exemplars,
+    federate, guard, incidents, ingest, objects, otlp, query, rule_definitions, rules, series,
+    silences, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -54,10 +55,15 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/deliveries/{id}/resend", post(deliveries::resend))
         .merge(objects::routes::<MaintenanceWindow>("maintenance"))
         .merge(objects::routes_but_list::<RuleDefinition>("rules", get(rules::rules)))
+        .route("/api/v1/rules/test", post(rule_definitions::test))
+        .route("/api/v1/rules/backtest", post(backtest::of_body))
+        .route("/api/v1/rules/{name}/backtest", post(backtest::of_name))
+        .route("/api/v1/rules/{name}/test", post(rule_definitions::test_named))
+        .route("/api/v1/rules/{name}/explain", get(rule_definitions::explain))
+        .route("/api/v1/alerts", get(alerts::alerts))
         .merge(silences::routes())
         .merge(incidents::routes())
         .merge(alertmanager::routes())
-        .route("/api/v1/alerts", get(status::alerts))
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/api/v1/targets", get(targets::targets))
         .route("/api/v1/status/buildinfo", get(status::buildinfo))

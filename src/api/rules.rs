@@ -7,12 +7,13 @@ use axum::extract::{Request, State};
 use axum::http::Response;
 use serde_json::{Map, Value, json};
 
-use crate::engine::ruler::LiveGroup;
+use crate::engine::ruler::{LiveAlerting, LiveGroup};
 use crate::model::{Labels, Matcher, Timestamp};
 use crate::promql::parse_selector;
 use crate::rules::{Rule, RuleKind, RuleState};
 
 use super::ApiError;
+use super::alerts::active_alerts;
 use super::json::success;
 use super::params::Params;
 use super::request::read_params;
@@ -57,6 +58,8 @@ pub(super) async fn rules(
 struct Wanted {
     alerting: bool,
     recording: bool,
+    /// Whether alerts are shown with their rules.
+    alerts: bool,
     names: Vec<String>,
     groups: Vec<String>,
     files: Vec<String>,
@@ -70,15 +73,14 @@ impl Wanted {
             let message = format!("not supported value {kind:?}");
             return Err(ApiError::parameter("type", message));
         }
-        // Alerts of alerting rules are listed once they are decided about; until then there is
-        // nothing that the parameter could leave out.
-        if let Some(text) = params.get("exclude_alerts")
-            && !["1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"]
-                .contains(&text)
-        {
-            let message = format!("converting exclude_alerts: invalid value {text:?}");
-            return Err(ApiError::parameter("exclude_alerts", message));
-        }
+        let alerts = match params.get("exclude_alerts") {
+            None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => true,
+            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => false,
+            Some(text) => {
+                let message = format!("converting exclude_alerts: invalid value {text:?}");
+                return Err(ApiError::parameter("exclude_alerts", message));
+            }
+        };
         let all = |name| params.all(name).map(str::to_owned).collect::<Vec<_>>();
         let matchers = params
             .all("match[]")
@@ -87,6 +89,7 @@ impl Wanted {
         Ok(Wanted {
             alerting: kind != "record",
             recording: kind != "alert",
+            alerts,
             names: all("rule_name[]"),
             groups: all("rule_group[]"),
             files: all("file[]"),
@@ -119,9 +122,13 @@ impl Wanted {
         live.group
             .rules
             .iter()
+            .enumerate()
             .zip(states)
-            .filter(|(rule, _)| fits(rule))
-            .map(|(rule, state)| rule_json(rule, &state))
+            .filter(|((_, rule), _)| fits(rule))
+            .map(|((place, rule), state)| {
+                let alerting = live.alerting.get(place).and_then(Option::as_ref);
+                self.rule_json(live, rule, &state, alerting)
+            })
             .collect()
     }
 }
@@ -179,7 +186,7 @@ fn time(at: Option<Timestamp>) -> String {
 
 fn group_json(live: &LiveGroup, rules: Vec<Value>) -> Value {
     let state = live.state();
-    json!({
+    let mut shown = json!({
         "name": live.group.name,
         "file": live.file,
         "rules": rules,
@@ -187,7 +194,42 @@ fn group_json(live: &LiveGroup, rules: Vec<Value>) -> Value {
         "limit": live.group.limit,
         "evaluationTime": state.evaluation_time.as_secs_f64(),
         "lastEvaluation": time(state.last_evaluation),
-    })
+    });
+    if let Some(defined) = &live.defined {
+        shown["origin"] = json!(defined.origin);
+    }
+    shown
+}
+
+impl Wanted {
+    /// A rule in Prometheus's shape; ours have more.
+    fn rule_json(
+        &self,
+        live: &LiveGroup,
+        rule: &Rule,
+        state: &RuleState,
+        alerting: Option<&LiveAlerting>,
+    ) -> Value {
+        let mut shown = rule_json(rule, state);
+        let Some(alerting) = alerting else { return shown };
+        shown["state"] = alerting.states().state().as_str().into();
+        if self.alerts {
+            shown["alerts"] = active_alerts(alerting).into();
+        }
+        if let Some(defined) = &live.defined {
+            let definition = &defined.definition;
+            shown["origin"] = json!(defined.origin);
+            shown["mode"] = json!(definition.mode);
+            shown["severity"] = json!(definition.severity);
+            shown["channels"] = json!(definition.channels);
+            shown["cooldown"] = json!(alerting.rule.cooldown_ms as f64 / 1000.0);
+            shown["description"] = json!(definition.description);
+            if let Some(metric) = alerting.waiting_for() {
+                shown["waitingFor"] = metric.into();
+            }
+        }
+        shown
+    }
 }
 
 fn rule_json(rule: &Rule, state: &RuleState) -> Value {

@@ -171,10 +171,5 @@ pub(super) async fn tsdb(State(app): State<Arc<App>>) -> Answered {
     })))
 }
 
-/// `/api/v1/alerts`: alerts are not decided about yet, and Grafana asks.
-pub(super) async fn alerts() -> Response<Body> {
-    success(&json!({"alerts": []}))
-}
-
 /// How many entries each list of `status/tsdb` has, as in Prometheus.
 const TOP: usize = 10;

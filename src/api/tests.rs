@@ -24,6 +24,7 @@ use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
 use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
+mod backtest;
 mod definitions;
 mod histograms;
 mod silences;
@@ -77,9 +78,12 @@ pub(super) fn serve(settings: Settings) -> Served {
     let targets = Targets::new(sink, Arc::clone(&app.clock), Arc::clone(&app.telemetry));
     let (_, changed) = tokio::sync::watch::channel(app.settings.load_full());
     let clock = Arc::clone(&app.clock);
-    let ruler = Arc::new(Ruler::new(pipeline.clone(), clock, changed.clone(), app.query_places()));
     let catalog = Arc::new(Catalog::open(tsdb.store()).expect("readable"));
     let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock)).expect("starts");
+    let (places, definitions) = (app.query_places(), Arc::clone(&catalog));
+    let ruler =
+        Ruler::new(pipeline.clone(), clock, changed.clone(), places, watch.clone(), definitions);
+    let ruler = Arc::new(ruler);
     let (clock, telemetry) = (Arc::clone(&app.clock), Arc::clone(&app.telemetry));
     let outbox = Outbox::start(&watch, &catalog, changed, clock, telemetry, || Ok(()));
     let outbox = Arc::new(outbox);

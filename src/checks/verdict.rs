@@ -305,14 +305,14 @@ impl Verdict {
     fn confirmed(&self, threshold: Threshold, agrees: impl Fn(u8) -> bool) -> Option<Timestamp> {
         let agrees = |status: CheckStatus| level(status).is_some_and(&agrees);
         let (of, within) = counts(threshold);
-        let last = self.recent.iter().rev().take(within as usize);
+        let mut last = self.recent.iter().rev().take(within as usize);
         let count = last.clone().filter(|(_, status)| agrees(*status)).count();
         if count < of as usize {
             return None;
         }
         let run = self.recent.iter().rev().take_while(|(_, status)| agrees(*status)).last();
         // The oldest of them comes last.
-        let oldest = last.filter(|(_, status)| agrees(*status)).next_back();
+        let oldest = last.rfind(|(_, status)| agrees(*status));
         run.into_iter().chain(oldest).map(|(at, _)| Timestamp::from_millis(*at)).min()
     }
 }

@@ -3,6 +3,7 @@
 //! Owns: arguments, help, tables, progress bars and exit codes. Never: what a command does; the
 //! rooms below do it. Start reading at [`run`].
 
+mod backtest;
 mod check_config;
 mod client;
 mod progress;

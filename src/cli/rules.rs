@@ -1,4 +1,4 @@
-//! `vedette rules`: checks rule files and runs their tests, without a daemon.
+//! `vedette rules`: checks rule files and runs their tests, without a daemon; backtests with one.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use crate::rules::unit_test::{Outcome as Results, TestFile, junit};
 use crate::rules::{RuleFile, duplicates};
 
 use super::Outcome;
+use super::backtest::{self, BacktestArgs};
 
 /// What can be done with rules.
 #[derive(Debug, Subcommand)]
@@ -19,6 +20,8 @@ pub(super) enum RulesCommand {
     Check(CheckArgs),
     /// Run unit tests of rules (promtool's format)
     Test(TestArgs),
+    /// Say what a rule would have told whom in the past, by a running daemon's data
+    Backtest(BacktestArgs),
 }
 
 /// Arguments of `rules check`.
@@ -47,6 +50,7 @@ pub(super) fn run(command: RulesCommand) -> Outcome {
     match command {
         RulesCommand::Check(args) => check(&args),
         RulesCommand::Test(args) => test(&args),
+        RulesCommand::Backtest(args) => backtest::run(&args),
     }
 }
 
@@ -92,7 +96,7 @@ fn lint(path: &Path, file: &RuleFile) {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 

@@ -12,7 +12,8 @@ use serde_json::json;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Inputs;
 use crate::daemon::open_store;
-use crate::store::{self, DATABASE_FILE, Store};
+use crate::engine::history;
+use crate::store::{self, DATABASE_FILE, Store, Table};
 use crate::tsdb::{self, Tsdb, TsdbOptions};
 
 use super::client::Client;
@@ -141,7 +142,11 @@ async fn backup_online(args: &BackupArgs) -> Outcome {
 pub(super) fn verify(args: DatabaseArgs) -> Outcome {
     let store = open_ours(&args)?;
     let bar = Bar::new("verifying");
-    let report = store::verify(&store.read()?, store.file_bytes()?, &tsdb::inspect, &|share| {
+    let inspect = |table, key: &[u8], payload: &[u8]| match table {
+        Table::Checks => history::inspect(key, payload),
+        table => tsdb::inspect(table, key, payload),
+    };
+    let report = store::verify(&store.read()?, store.file_bytes()?, &inspect, &|share| {
         bar.at(share);
     })?;
     drop(bar);

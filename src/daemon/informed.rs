@@ -8,7 +8,13 @@ use crate::config::Settings;
 use crate::engine::watch::{Catalog, Policy, Watch, WatchError};
 use crate::incidents::Suppressions;
 
+use crate::model::IncidentStatus;
+use crate::telemetry::Telemetry;
+
 use super::loops::Changes;
+
+/// How often what the watch counts is carried over to the telemetry.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
 
 /// How long until what was not taken is handed over again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -68,5 +74,38 @@ impl Informed {
                 }
             }
         }
+    }
+}
+
+/// Carries what the watch counts over to the telemetry, until the settings' channel closes.
+pub(super) async fn count(watch: Watch, telemetry: Arc<Telemetry>, mut settings: Changes) {
+    let mut before = [0; 5];
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(COUNT_EVERY) => {}
+            changed = settings.changed() => if changed.is_err() { return },
+        }
+        let view = watch.view();
+        let of = |status| view.active().filter(|incident| incident.status == status).count() as i64;
+        telemetry.incidents_open.set(of(IncidentStatus::Open));
+        telemetry.incidents_acknowledged.set(of(IncidentStatus::Acknowledged));
+        telemetry.notification_groups.set(view.groups().count() as i64);
+        telemetry.deliveries_pending.set(view.pending().count() as i64);
+        let counts = watch.counts();
+        let now = [
+            counts.commits(),
+            counts.failures(),
+            counts.decided(),
+            counts.delivered(),
+            counts.dead(),
+        ];
+        let [commits, failures, decided, delivered, dead] =
+            std::array::from_fn(|place| now[place] - before[place]);
+        before = now;
+        telemetry.watch_commits.add(["success"], commits);
+        telemetry.watch_commits.add(["failure"], failures);
+        telemetry.deliveries.add(["decided"], decided);
+        telemetry.deliveries.add(["delivered"], delivered);
+        telemetry.deliveries.add(["dead"], dead);
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn reload(
     let plan = Plan::new(&settings.scrape, &settings.limits).map_err(|e| e.to_string())?;
     let rules = read_rule_files(&settings.rules.files)?;
     check_channels(&settings)?;
+    super::start::check_rules(&settings)?;
     let stored = crate::api::tokens::list(pipeline.tsdb().store()).map_err(|e| e.to_string())?;
     let loopback = app.address.ip().is_loopback();
     if Gate::new(&settings.auth, &stored, loopback).refuses_to_listen() {

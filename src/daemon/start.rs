@@ -20,9 +20,11 @@ use crate::engine::Pipeline;
 use crate::engine::outbox::{Outbox, check_channels};
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
+use crate::model::Origin;
+use crate::rules::compile;
 use crate::telemetry::{Telemetry, Way};
 
-use super::informed::Informed;
+use super::informed::{Informed, count};
 use super::logging::LogLevel;
 use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
 use super::muted::Muted;
@@ -184,6 +186,15 @@ pub(super) fn needs_token(address: SocketAddr) -> String {
     )
 }
 
+/// What is wrong with the rules of the settings file beyond their form.
+pub(super) fn check_rules(settings: &Settings) -> Result<(), String> {
+    for (place, rule) in settings.rule.iter().enumerate() {
+        compile(rule, Origin::File)
+            .map_err(|error| format!("rule[{place}] ({}): {error}", rule.name))?;
+    }
+    Ok(())
+}
+
 /// Hands the engine to the handlers and starts the loops.
 async fn begin(
     app: &Arc<App>,
@@ -194,10 +205,8 @@ async fn begin(
     let plan = Plan::new(&settings.scrape, &settings.limits)
         .map_err(|error| DaemonError::Start(error.to_string()))?;
     let rules = read_rule_files(&settings.rules.files).map_err(DaemonError::Start)?;
+    check_rules(&settings).map_err(DaemonError::Start)?;
     let (changes, changed) = watch::channel(Arc::clone(&settings));
-    let ruler =
-        Ruler::new(pipeline.clone(), Arc::clone(clock), changed.clone(), app.query_places());
-    let ruler = Arc::new(ruler);
     let (sink, scraped) = mpsc::channel(SCRAPES_MAX);
     let targets = Targets::new(sink, Arc::clone(clock), Arc::clone(&app.telemetry));
     let targets = Arc::new(targets);
@@ -208,6 +217,14 @@ async fn begin(
     let watch =
         Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock)).map_err(DaemonError::Start)?;
     check_channels(&settings).map_err(DaemonError::Start)?;
+    let ruler = Arc::new(Ruler::new(
+        pipeline.clone(),
+        Arc::clone(clock),
+        changed.clone(),
+        app.query_places(),
+        watch.clone(),
+        Arc::clone(&catalog),
+    ));
     let muted = Muted::open(&pipeline, &catalog, &settings, clock.now())?;
     muted.keep_tidy(&watch, clock, &changed);
     let informed = Informed {
@@ -228,6 +245,7 @@ async fn begin(
         || Ok(()),
     );
     let outbox = Arc::new(outbox);
+    tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let engine = Engine {
         muting: Arc::clone(&muted.muting),
         external: Arc::clone(&muted.external),
@@ -246,6 +264,7 @@ async fn begin(
     tokio::spawn(store_scrapes(pipeline.clone(), scraped));
     targets.reload(plan).await;
     ruler.reload(rules).await;
+    tokio::spawn(Arc::clone(&ruler).follow());
     start_collectors(app, &pipeline, clock, &changed);
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))

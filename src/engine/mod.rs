@@ -5,6 +5,7 @@
 //! [`Pipeline`].
 
 mod group;
+pub mod history;
 mod intake;
 pub mod outbox;
 mod pipeline;

@@ -7,6 +7,8 @@
 mod correlate;
 pub mod inhibit;
 mod machine;
+#[cfg(test)]
+mod machine_tests;
 pub mod maintenance;
 mod recurrence;
 pub mod silence;

@@ -9,6 +9,8 @@
 pub mod coalesce;
 mod compose;
 mod group;
+#[cfg(test)]
+mod group_tests;
 mod outgoing;
 pub mod render;
 pub mod retry;

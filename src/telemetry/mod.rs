@@ -129,16 +129,26 @@ pub struct Telemetry {
     pub rule_evaluation_failures: LabeledCounter<1>,
     /// How long evaluations of groups took.
     pub rule_group_duration: DurationHistogram,
+    /// Incidents that nobody has taken.
+    pub incidents_open: Gauge,
+    /// Incidents that somebody has taken.
+    pub incidents_acknowledged: Gauge,
+    /// Groups of alerts that somebody is told of.
+    pub notification_groups: Gauge,
+    /// Deliveries that wait to be sent.
+    pub deliveries_pending: Gauge,
+    /// Deliveries, by `outcome` (`decided`, `delivered`, `dead`).
+    pub deliveries: LabeledCounter<1>,
+    /// Transactions of the watch, by `outcome` (`success`, `failure`).
+    pub watch_commits: LabeledCounter<1>,
     /// Deliveries of notifications, by `kind` of channel and `outcome` (`delivered`, `retried`,
     /// `dead`, `superseded`).
-    pub deliveries: LabeledCounter<2>,
+    pub notifications: LabeledCounter<2>,
     /// Attempts at them, by `kind` and `outcome` (`success`, `failure`).
     pub delivery_attempts: LabeledCounter<2>,
     /// How long attempts took.
     pub delivery_duration: DurationHistogram,
-    /// Deliveries that wait.
-    pub deliveries_pending: Gauge,
-    /// How long the oldest of them has waited, in seconds.
+    /// How long the oldest that waits has waited, in seconds.
     pub deliveries_oldest_seconds: Gauge,
 }
 
@@ -178,10 +188,15 @@ impl Telemetry {
             rule_evaluations: LabeledCounter::new(["rule_group"]),
             rule_evaluation_failures: LabeledCounter::new(["rule_group"]),
             rule_group_duration: DurationHistogram::new(QUERY_BOUNDS_S),
-            deliveries: LabeledCounter::new(["kind", "outcome"]),
+            incidents_open: Gauge::default(),
+            incidents_acknowledged: Gauge::default(),
+            notification_groups: Gauge::default(),
+            deliveries_pending: Gauge::default(),
+            deliveries: LabeledCounter::new(["outcome"]),
+            watch_commits: LabeledCounter::new(["outcome"]),
+            notifications: LabeledCounter::new(["kind", "outcome"]),
             delivery_attempts: LabeledCounter::new(["kind", "outcome"]),
             delivery_duration: DurationHistogram::new(QUERY_BOUNDS_S),
-            deliveries_pending: Gauge::default(),
             deliveries_oldest_seconds: Gauge::default(),
         }
     }
@@ -232,6 +247,16 @@ impl Telemetry {
                 &self.rule_evaluation_failures,
                 "Evaluations of rules that failed, by group.",
             ),
+            (
+                "vedette_deliveries_total",
+                &self.deliveries,
+                "Deliveries of notifications, by outcome.",
+            ),
+            (
+                "vedette_watch_commits_total",
+                &self.watch_commits,
+                "Transactions of the watch, by outcome.",
+            ),
         ];
         for (name, family, help) in labeled {
             sink.family(name, C, help);
@@ -244,7 +269,7 @@ impl Telemetry {
             C,
             "Outcomes of deliveries of notifications, by kind of channel.",
         );
-        self.deliveries.points(sink);
+        self.notifications.points(sink);
         sink.family(
             "vedette_notification_attempts_total",
             C,
@@ -279,6 +304,22 @@ impl Telemetry {
         }
         let gauges = [
             ("vedette_queue_samples", &self.queue_samples, "Samples that wait for the writer."),
+            ("vedette_incidents_open", &self.incidents_open, "Incidents that nobody has taken."),
+            (
+                "vedette_incidents_acknowledged",
+                &self.incidents_acknowledged,
+                "Incidents that somebody has taken.",
+            ),
+            (
+                "vedette_notification_groups",
+                &self.notification_groups,
+                "Groups of alerts that somebody is told of.",
+            ),
+            (
+                "vedette_deliveries_pending",
+                &self.deliveries_pending,
+                "Deliveries that wait to be sent.",
+            ),
             ("vedette_series", &self.series, "Series in the head."),
             ("vedette_storage_bytes", &self.storage_bytes, "Size of the database file."),
             (
@@ -288,11 +329,6 @@ impl Telemetry {
             ),
             ("vedette_queries_running", &self.queries_running, "Queries under way."),
             ("vedette_rule_groups", &self.rule_groups, "Rule groups that are evaluated."),
-            (
-                "vedette_notifications_pending",
-                &self.deliveries_pending,
-                "Deliveries of notifications that wait.",
-            ),
             (
                 "vedette_notifications_oldest_seconds",
                 &self.deliveries_oldest_seconds,

@@ -39,7 +39,7 @@ mod select;
 mod series_keys;
 mod series_table;
 mod symbols;
-mod varint;
+pub(crate) mod varint;
 mod verify;
 mod views;
 mod writer;

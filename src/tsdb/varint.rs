@@ -2,7 +2,7 @@
 
 /// Adds an unsigned number.
 #[inline]
-pub(super) fn put(out: &mut Vec<u8>, mut n: u64) {
+pub(crate) fn put(out: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         out.push(n as u8 | 0x80);
         n >>= 7;
@@ -12,31 +12,31 @@ pub(super) fn put(out: &mut Vec<u8>, mut n: u64) {
 
 /// Adds a signed number.
 #[inline]
-pub(super) fn put_signed(out: &mut Vec<u8>, n: i64) {
+pub(crate) fn put_signed(out: &mut Vec<u8>, n: i64) {
     put(out, zigzag(n));
 }
 
 /// Small numbers of either sign become small unsigned ones.
 #[inline]
-pub(super) const fn zigzag(n: i64) -> u64 {
+pub(crate) const fn zigzag(n: i64) -> u64 {
     ((n << 1) ^ (n >> 63)) as u64
 }
 
 /// Undoes [`zigzag`].
 #[inline]
-pub(super) const fn unzigzag(n: u64) -> i64 {
+pub(crate) const fn unzigzag(n: u64) -> i64 {
     (n >> 1) as i64 ^ -((n & 1) as i64)
 }
 
 /// How many bytes [`put`] takes for `n`.
 #[inline]
-pub(super) const fn len(n: u64) -> usize {
+pub(crate) const fn len(n: u64) -> usize {
     (70 - (n | 1).leading_zeros() as usize) / 7
 }
 
 /// Takes an unsigned number from the front; `None` where the bytes end or run too long.
 #[inline]
-pub(super) fn take(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take(rest: &mut &[u8]) -> Option<u64> {
     let (&first, tail) = rest.split_first()?;
     if first < 0x80 {
         *rest = tail;
@@ -59,13 +59,13 @@ fn take_long(rest: &mut &[u8]) -> Option<u64> {
 
 /// Takes a signed number from the front.
 #[inline]
-pub(super) fn take_signed(rest: &mut &[u8]) -> Option<i64> {
+pub(crate) fn take_signed(rest: &mut &[u8]) -> Option<i64> {
     take(rest).map(unzigzag)
 }
 
 /// Takes `len` bytes from the front.
 #[inline]
-pub(super) fn take_bytes<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+pub(crate) fn take_bytes<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
     let (head, tail) = rest.split_at_checked(len)?;
     *rest = tail;
     Some(head)

@@ -172,9 +172,12 @@ impl Drop for Daemon {
     }
 }
 
-/// Settings for a daemon that holds no series of its own.
-pub(crate) const QUIET: [(&str, &str); 2] =
-    [("VEDETTE_COLLECT_HOST_ENABLED", "false"), ("VEDETTE_COLLECT_OWN_ENABLED", "false")];
+/// Settings for a daemon that holds no series of its own, and watches nothing unasked.
+pub(crate) const QUIET: [(&str, &str); 3] = [
+    ("VEDETTE_COLLECT_HOST_ENABLED", "false"),
+    ("VEDETTE_COLLECT_OWN_ENABLED", "false"),
+    ("VEDETTE_DEFAULTS_ENABLED", "false"),
+];
 
 /// Where a daemon's log lines go.
 pub(crate) fn log_of(directory: &Path) -> PathBuf {

@@ -111,7 +111,7 @@ fn rules_record_through_kill_and_reload_and_end_when_they_go() {
     assert_eq!(sum["query"], "sum by (zone) (depth)");
     assert_eq!(sum["labels"]["from"], "rule");
     let alert = rule(&list, "Deep");
-    assert_eq!((&alert["state"], &alert["health"]), (&"inactive".into(), &"unknown".into()));
+    assert_eq!((&alert["state"], &alert["health"]), (&"inactive".into(), &"ok".into()));
     assert_eq!(alert["duration"], 300.0);
     let answer = daemon.wait_for("/api/v1/rules?rule_name[]=same", |answer| {
         answer["data"]["groups"][0]["rules"][0]["health"] == "err"

@@ -5,6 +5,7 @@
 #[allow(dead_code)]
 mod process;
 
+mod alerting;
 mod broken;
 mod compare;
 mod data;

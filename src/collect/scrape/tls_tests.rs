@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Answer, Client, Plan, Target};
 use crate::config::{Limits, ScrapeConfig, TlsClient};
+use crate::trust::client_config;
 
 /// A certificate of its own for `watch.example`, made by OpenSSL.
 fn self_signed(dir: &Path) {

@@ -101,7 +101,5 @@ async fn look(
 fn measure(tools: &Tools, pending: &[Arc<crate::model::Delivery>]) {
     let now = tools.clock.now();
     let oldest = pending.iter().map(|d| now.since(d.created_at)).max().unwrap_or(0);
-    let waiting = i64::try_from(pending.len()).unwrap_or(i64::MAX);
-    tools.telemetry.deliveries_pending.set(waiting);
     tools.telemetry.deliveries_oldest_seconds.set((oldest / 1000).max(0));
 }

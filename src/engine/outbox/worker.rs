@@ -224,14 +224,14 @@ impl Worker {
                 (Sent::Dead { error: reason.clone() }, "dead")
             }
         };
-        telemetry.deliveries.add([kind, word], 1);
+        telemetry.notifications.add([kind, word], 1);
         let mut outcomes = vec![Outcome { id: joined.delivery, result }];
         if !matches!(next, Next::Again { .. }) {
             // After the one that stands for them: only then are their alerts told.
             let superseded = |id: &uuid::Uuid| Outcome { id: *id, result: Sent::Superseded };
             outcomes.extend(joined.supersedes.iter().map(superseded));
             let count = joined.supersedes.len() as u64;
-            telemetry.deliveries.add([kind, "superseded"], count);
+            telemetry.notifications.add([kind, "superseded"], count);
         }
         self.settle(outcomes).await;
         let outcome = outcome.map(|Taken(said)| said);

@@ -6,18 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::model::Timestamp;
-use crate::promql::{self, Options, Stop, Value};
+use crate::promql;
 use crate::rules::{Rule, Schedule, record};
 
+use super::alerting::evaluate_alerting;
+use super::asking::{NoResult, ask};
 use super::{LiveGroup, Shared};
-
-/// Why a query has no result.
-enum NoResult {
-    /// The group is being stopped: nothing is noted.
-    Stopped,
-    /// It failed.
-    Failed(String),
-}
 
 /// Evaluates the group at each of its due times until it is stopped.
 pub(super) async fn run(shared: Shared, live: Arc<LiveGroup>, mut stopped: watch::Receiver<bool>) {
@@ -65,7 +59,7 @@ fn name_of(live: &LiveGroup) -> String {
 }
 
 /// Evaluates all rules once; gives whether to go on.
-async fn evaluate(
+pub(super) async fn evaluate(
     shared: &Shared,
     live: &LiveGroup,
     at: Timestamp,
@@ -76,13 +70,13 @@ async fn evaluate(
     let telemetry = Arc::clone(shared.pipeline.telemetry());
     let name = name_of(live);
     for (place, rule) in live.group.rules.iter().enumerate() {
-        // Alerts are shown and not yet decided about.
-        if rule.is_alerting() {
-            continue;
-        }
         let rule_began = Instant::now();
         telemetry.rule_evaluations.add([&name], 1);
-        let outcome = match evaluate_rule(shared, live, place, rule, asked_at, stopped).await {
+        let evaluated = match live.alerting.get(place).and_then(Option::as_ref) {
+            Some(alerting) => evaluate_alerting(shared, live, place, alerting, at, stopped).await,
+            None => evaluate_recording(shared, live, place, rule, asked_at, stopped).await,
+        };
+        let outcome = match evaluated {
             Ok(()) => Ok(()),
             Err(NoResult::Stopped) => return false,
             Err(NoResult::Failed(error)) => {
@@ -113,7 +107,7 @@ async fn evaluate(
     !*stopped.borrow()
 }
 
-async fn evaluate_rule(
+async fn evaluate_recording(
     shared: &Shared,
     live: &LiveGroup,
     place: usize,
@@ -122,8 +116,13 @@ async fn evaluate_rule(
     stopped: &mut watch::Receiver<bool>,
 ) -> Result<(), NoResult> {
     let failed = |error: String| NoResult::Failed(error);
-    let result = ask(shared, rule, asked_at, stopped).await?;
-    let rows = record(rule, result, asked_at, live.group.limit)
+    let expr = rule.expr.clone();
+    let result = ask(shared, stopped, move |reader, options| {
+        promql::instant(reader, &expr, asked_at, options)
+            .map(|answer| answer.value)
+            .map_err(|error| error.to_string())
+    });
+    let rows = record(rule, result.await?, asked_at, live.group.limit)
         .map_err(|error| failed(error.to_string()))?;
     let rows = live.change(|state| state.with_markers(place, rows, asked_at));
     let outcome = shared.write(&rows).await;
@@ -131,64 +130,4 @@ async fn evaluate_rule(
         live.change(|state| state.note_written(place, &rows));
     }
     outcome.map_err(failed)
-}
-
-/// Waits until the group is being stopped.
-async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
-    // An error means that whoever could say so is gone, which says so as well.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-/// Asks a rule's query, on a thread of its own, in one of the places for queries.
-async fn ask(
-    shared: &Shared,
-    rule: &Rule,
-    at: Timestamp,
-    stopped: &mut watch::Receiver<bool>,
-) -> Result<Value, NoResult> {
-    let settings = Arc::clone(&shared.settings.borrow());
-    let deadline = tokio::time::Instant::now() + settings.query.timeout.duration();
-    let places = shared.places.load_full();
-    let place = tokio::select! {
-        place = tokio::time::timeout_at(deadline, places.acquire_owned()) => place,
-        () = told_to_stop(stopped) => return Err(NoResult::Stopped),
-    };
-    let Ok(Ok(place)) = place else {
-        return Err(NoResult::Failed("query timed out in query queue".to_owned()));
-    };
-    let stop = Arc::new(Stop::default());
-    let options = Options {
-        lookback_ms: settings.query.lookback_delta.millis(),
-        max_samples: settings.query.max_samples as u64,
-        default_subquery_step_ms: settings.rules.evaluation_interval.millis(),
-        stop: Arc::clone(&stop),
-        ..Options::default()
-    };
-    let tsdb = Arc::clone(shared.pipeline.tsdb());
-    let expr = rule.expr.clone();
-    let mut working = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        let reader = tsdb.reader().map_err(|error| error.to_string())?;
-        promql::instant(&reader, &expr, at, &options)
-            .map(|answer| answer.value)
-            .map_err(|error| error.to_string())
-    });
-    let mut stopping = false;
-    let finished = tokio::select! {
-        finished = &mut working => finished,
-        () = tokio::time::sleep_until(deadline) => {
-            stop.time_out();
-            working.await
-        }
-        () = told_to_stop(stopped) => {
-            stopping = true;
-            stop.cancel();
-            working.await
-        }
-    };
-    match finished {
-        _ if stopping => Err(NoResult::Stopped),
-        Ok(result) => result.map_err(NoResult::Failed),
-        Err(_) => Err(NoResult::Failed("the evaluation panicked".to_owned())),
-    }
 }

@@ -3,11 +3,20 @@
 //! What rules mean is decided in `rules`; here is when, with which bounds, and through which
 //! door.
 
+mod alerting;
+mod asking;
+mod backtest;
 mod files;
 mod group;
+mod judging;
+mod live;
+mod plan;
+mod restore;
+mod trying;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
@@ -16,63 +25,27 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::decode::admit::Refusals;
-use crate::model::Row;
-use crate::rules::{Group, GroupState, RuleFile};
+use crate::model::{Row, RuleMode, Timestamp};
+use crate::rules::{AlertRule, AlertStates, GroupState, RuleFile};
 use crate::telemetry::Way;
 
 use super::Pipeline;
+use super::watch::{Catalog, Watch};
 
+use plan::{Planned, plan};
+use restore::{Gone, Stored};
+
+pub use backtest::{Backtest, EVALUATIONS_MAX, PastAlert, Period};
 pub use files::{matching, read_rule_file, read_rule_files, read_text};
-
-/// One group that is evaluated, and how it fares.
-#[derive(Debug)]
-pub struct LiveGroup {
-    /// The file's name.
-    pub file: String,
-    /// The group.
-    pub group: Group,
-    /// Milliseconds between evaluations.
-    pub interval_ms: i64,
-    /// How far back its queries look, in milliseconds.
-    pub query_offset_ms: i64,
-    state: Mutex<GroupState>,
-}
-
-impl LiveGroup {
-    /// How it fares now.
-    pub fn state(&self) -> GroupState {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut GroupState) -> T) -> T {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Whether another definition says the same; where it stands in the file is no part of that.
-    fn says_the_same(&self, other: &LiveGroup) -> bool {
-        let rules = |live: &LiveGroup| {
-            let rules = live.group.rules.iter();
-            rules
-                .map(|r| (r.name.clone(), r.query.clone(), r.labels.clone(), r.kind.clone()))
-                .collect::<Vec<_>>()
-        };
-        self.interval_ms == other.interval_ms
-            && self.query_offset_ms == other.query_offset_ms
-            && self.group.limit == other.group.limit
-            && rules(self) == rules(other)
-    }
-
-    /// File and name, which no two groups share.
-    fn key(&self) -> (String, String) {
-        (self.file.clone(), self.group.name.clone())
-    }
-}
+pub use live::{Current, LiveAlerting, LiveGroup};
+pub use trying::Trial;
 
 /// A group's task.
 struct Task {
     live: Arc<LiveGroup>,
     stop: watch::Sender<bool>,
-    handle: JoinHandle<()>,
+    /// `None` where somebody else keeps the time.
+    handle: Option<JoinHandle<()>>,
 }
 
 impl Task {
@@ -80,7 +53,9 @@ impl Task {
     async fn end(self) -> Arc<LiveGroup> {
         let _ = self.stop.send(true);
         // A task that panicked has ended as well.
-        let _ = self.handle.await;
+        if let Some(handle) = self.handle {
+            let _ = handle.await;
+        }
         self.live
     }
 }
@@ -93,82 +68,248 @@ struct Shared {
     settings: watch::Receiver<Arc<Settings>>,
     /// Places for queries, the same as those of requests.
     places: Arc<ArcSwap<Semaphore>>,
+    /// Where decisions go.
+    watch: Watch,
 }
 
 /// Evaluates rule groups.
 pub struct Ruler {
     shared: Shared,
-    tasks: tokio::sync::Mutex<BTreeMap<(String, String), Task>>,
+    catalog: Arc<Catalog>,
+    /// Whether groups are evaluated when they are due.
+    keeps_time: bool,
+    plan: tokio::sync::Mutex<Running>,
     /// In the order of files and groups.
     list: ArcSwap<Vec<Arc<LiveGroup>>>,
 }
 
+/// What is evaluated, and what is yet to be ended.
+#[derive(Default)]
+struct Running {
+    files: Vec<RuleFile>,
+    tasks: BTreeMap<(String, String), Task>,
+    /// When the first groups were started; `None` before.
+    started_at: Option<Timestamp>,
+    /// The end has begun: nothing is started any more.
+    stopped: bool,
+    /// Rules that are gone and whose end is not committed yet.
+    gone: Vec<Gone>,
+}
+
+/// What alerting rules were before a change: the rule, and how it fared.
+type Before = BTreeMap<String, (Arc<AlertRule>, Current)>;
+
+/// How long until the end of rules that are gone is tried again after it failed.
+const RETRY: Duration = Duration::from_secs(5);
+
 impl Ruler {
     /// A ruler without groups. `places` bounds how many queries run at once, those of requests
-    /// included; `settings` says how long they may take.
+    /// included; `settings` says how long they may take. What it decides goes to `watch`;
+    /// definitions of ours are in `catalog`.
     pub fn new(
         pipeline: Pipeline,
         clock: Arc<dyn Clock>,
         settings: watch::Receiver<Arc<Settings>>,
         places: Arc<ArcSwap<Semaphore>>,
+        watch: Watch,
+        catalog: Arc<Catalog>,
     ) -> Self {
-        let shared = Shared { pipeline, clock, settings, places };
-        Ruler { shared, tasks: tokio::sync::Mutex::default(), list: ArcSwap::default() }
+        let shared = Shared { pipeline, clock, settings, places, watch };
+        let plan = tokio::sync::Mutex::default();
+        Ruler { shared, catalog, keeps_time: true, plan, list: ArcSwap::default() }
     }
 
-    /// The groups that are evaluated, in the order of their files.
+    /// Leaves it to [`Ruler::evaluate`] when groups are evaluated: for simulations, which keep
+    /// time themselves.
+    #[must_use]
+    pub fn driven(self) -> Self {
+        Ruler { keeps_time: false, ..self }
+    }
+
+    /// Evaluates all groups once, for the time `at`, one after the other.
+    pub async fn evaluate(&self, at: Timestamp) {
+        let (_running, mut stopped) = watch::channel(false);
+        for live in self.list().iter() {
+            group::evaluate(&self.shared, live, at, &mut stopped).await;
+        }
+    }
+
+    /// The groups that are evaluated, in the order of their files; definitions of ours follow, by
+    /// name.
     pub fn list(&self) -> Arc<Vec<Arc<LiveGroup>>> {
         self.list.load_full()
     }
 
-    /// Evaluates these groups from now on. Groups that say the same go on undisturbed; of those
-    /// that changed, rules that stay keep their state; series of what is gone are ended.
+    /// The group of a definition of ours.
+    pub fn defined(&self, name: &str) -> Option<Arc<LiveGroup>> {
+        let list = self.list();
+        list.iter().find(|live| live.defined.is_some() && live.group.name == name).cloned()
+    }
+
+    /// An alerting rule by its name, and its group's interval in milliseconds: of ours, else the
+    /// first of a file.
+    pub fn alerting_rule(&self, name: &str) -> Option<(Arc<AlertRule>, i64)> {
+        let list = self.list();
+        let mut found: Vec<(bool, Arc<AlertRule>, i64)> = list
+            .iter()
+            .flat_map(|live| {
+                let rules = live.alerting.iter().flatten();
+                rules.map(move |a| (live.defined.is_none(), Arc::clone(&a.rule), live.interval_ms))
+            })
+            .filter(|(_, rule, _)| rule.name == name)
+            .collect();
+        found.sort_by_key(|(of_file, _, _)| *of_file);
+        found.into_iter().next().map(|(_, rule, interval_ms)| (rule, interval_ms))
+    }
+
+    /// Evaluates the groups of these files from now on, and the definitions of ours as they are
+    /// now. Groups that say the same go on undisturbed; of those that changed, rules that stay
+    /// keep their state; series of what is gone are ended, and who was told of its alerts is told
+    /// of their end.
     pub async fn reload(&self, files: Vec<RuleFile>) {
-        let settings = Arc::clone(&self.shared.settings.borrow());
-        let default_ms = settings.rules.evaluation_interval.millis();
-        let offset_ms = settings.rules.query_offset.millis();
-        let mut tasks = self.tasks.lock().await;
-        let mut before = std::mem::take(&mut *tasks);
-        let mut list = Vec::new();
-        for file in files {
-            for group in file.groups {
-                let live = LiveGroup {
-                    file: file.name.clone(),
-                    interval_ms: group.interval_ms.unwrap_or(default_ms),
-                    query_offset_ms: group.query_offset_ms.unwrap_or(offset_ms),
-                    state: Mutex::new(GroupState::new(&group)),
-                    group,
-                };
-                let key = live.key();
-                let task = match before.remove(&key) {
-                    Some(task) if task.live.says_the_same(&live) => task,
-                    Some(task) => {
-                        let old = task.end().await;
-                        let state = old.state().carried_over(&old.group, &live.group);
-                        self.start(LiveGroup { state: Mutex::new(state), ..live })
-                    }
-                    None => self.start(live),
-                };
-                list.push(Arc::clone(&task.live));
-                tasks.insert(key, task);
+        let mut running = self.plan.lock().await;
+        running.files = files;
+        self.apply(&mut running).await;
+    }
+
+    /// Takes up changes of definitions as they happen, until all that could change them is gone.
+    pub async fn follow(self: Arc<Self>) {
+        let mut changes = self.catalog.rules.changes();
+        // Whatever changed since the last reload was not seen yet.
+        changes.mark_changed();
+        loop {
+            let fails = !self.plan.lock().await.gone.is_empty();
+            let changed = match fails {
+                false => changes.changed().await,
+                true => match tokio::time::timeout(RETRY, changes.changed()).await {
+                    Ok(changed) => changed,
+                    Err(_) => Ok(()),
+                },
+            };
+            let mut running = self.plan.lock().await;
+            if running.stopped {
+                return;
+            }
+            // Before the first start nothing is known of the states in the file.
+            if running.started_at.is_some() {
+                self.apply(&mut running).await;
+            }
+            if changed.is_err() {
+                return;
             }
         }
+    }
+
+    async fn apply(&self, running: &mut Running) {
+        let now = self.shared.clock.now();
+        let mut stored = match running.started_at {
+            Some(_) => Stored::default(),
+            None => self.stored().await,
+        };
+        let started_at = *running.started_at.get_or_insert(now);
+        let mut before = std::mem::take(&mut running.tasks);
+        let mut kept = BTreeMap::new();
+        let mut fresh = Vec::new();
+        for planned in plan(&running.files, &self.catalog) {
+            let live = self.live(planned);
+            match before.remove(&live.key()) {
+                Some(task) if task.live.says_the_same(&live) => {
+                    fresh.push((live.key(), None));
+                    kept.insert(live.key(), task);
+                }
+                Some(task) => fresh.push((live.key(), Some((live, Some(task.end().await))))),
+                None => fresh.push((live.key(), Some((live, None)))),
+            }
+        }
+        let mut removed = Vec::new();
         for task in before.into_values() {
-            let live = task.end().await;
-            let rows = live.state().all_ended(self.shared.clock.now());
+            removed.push(task.end().await);
+        }
+        let replaced = fresh.iter().filter_map(|(_, new)| new.as_ref()?.1.as_ref());
+        let mut states = states_of(removed.iter().chain(replaced));
+        let mut list = Vec::new();
+        for (key, new) in fresh {
+            let task = match (new, kept.remove(&key)) {
+                (Some((live, old)), _) => {
+                    let live = carried_over(live, old, &mut states, &mut stored, started_at);
+                    self.start(live)
+                }
+                (None, Some(task)) => task,
+                (None, None) => continue,
+            };
+            list.push(Arc::clone(&task.live));
+            running.tasks.insert(key, task);
+        }
+        let ended = states.into_iter().filter_map(|(identity, (rule, current))| {
+            let tellings = AlertStates::clone(&current.states).end(&rule, now);
+            Gone::of(&identity, &current.saved, tellings)
+        });
+        running.gone.extend(ended);
+        running.gone.extend(stored.into_gone(now));
+        for live in removed {
+            let rows = live.state().all_ended(now);
             if let Err(error) = self.shared.write(&rows).await {
                 let group = &live.group.name;
                 tracing::warn!(%error, group, "series of a removed rule group were not ended");
             }
         }
+        self.end_gone(running).await;
         let groups = i64::try_from(list.len()).unwrap_or(i64::MAX);
         self.shared.pipeline.telemetry().rule_groups.set(groups);
         self.list.store(Arc::new(list));
     }
 
-    /// Ends all tasks. Series are not ended: whoever starts again goes on with them.
+    /// States in the file. When they cannot be read, rules begin anew, and the file is left as it
+    /// is: what is in it may be read after the next start.
+    async fn stored(&self) -> Stored {
+        let tsdb = Arc::clone(self.shared.pipeline.tsdb());
+        let read = tokio::task::spawn_blocking(move || Stored::read(&tsdb)).await;
+        let read = read.unwrap_or_else(|_| Err("reading panicked".to_owned()));
+        read.unwrap_or_else(|error| {
+            tracing::error!(error, "the states of rules cannot be read; their clocks begin anew");
+            Stored::default()
+        })
+    }
+
+    /// Commits the end of rules that are gone; keeps those that were not committed.
+    async fn end_gone(&self, running: &mut Running) {
+        let mut left = Vec::new();
+        for gone in std::mem::take(&mut running.gone) {
+            if let Err(error) = self.shared.watch.commit(gone.batch.clone()).await {
+                tracing::warn!(%error, "the end of a removed rule's alerts is tried again");
+                left.push(gone);
+            }
+        }
+        running.gone = left;
+    }
+
+    fn live(&self, planned: Planned) -> LiveGroup {
+        let settings = Arc::clone(&self.shared.settings.borrow());
+        let default_ms = settings.rules.evaluation_interval.millis();
+        let offset_ms = settings.rules.query_offset.millis();
+        let Planned { file, group, alerting, defined } = planned;
+        let alerting = alerting.into_iter().map(|alerting| {
+            let (rule, identity) = alerting?;
+            Some(LiveAlerting { rule, identity, current: Mutex::default() })
+        });
+        LiveGroup {
+            file,
+            interval_ms: group.interval_ms.unwrap_or(default_ms),
+            query_offset_ms: group.query_offset_ms.unwrap_or(offset_ms),
+            defined,
+            alerting: alerting.collect(),
+            state: Mutex::new(GroupState::new(&group)),
+            group,
+        }
+    }
+
+    /// Ends all tasks. Series and alerts are not ended: whoever starts again goes on with them.
     pub async fn stop(&self) {
-        let tasks = std::mem::take(&mut *self.tasks.lock().await);
+        let tasks = {
+            let mut running = self.plan.lock().await;
+            running.stopped = true;
+            std::mem::take(&mut running.tasks)
+        };
         for task in tasks.values() {
             let _ = task.stop.send(true);
         }
@@ -180,9 +321,65 @@ impl Ruler {
     fn start(&self, live: LiveGroup) -> Task {
         let live = Arc::new(live);
         let (stop, stopped) = watch::channel(false);
-        let run = group::run(self.shared.clone(), Arc::clone(&live), stopped);
-        Task { live, stop, handle: tokio::spawn(run) }
+        let handle = self
+            .keeps_time
+            .then(|| tokio::spawn(group::run(self.shared.clone(), Arc::clone(&live), stopped)));
+        Task { live, stop, handle }
     }
+}
+
+/// How the alerting rules of groups fared.
+fn states_of<'l>(groups: impl Iterator<Item = &'l Arc<LiveGroup>>) -> Before {
+    let mut states = Before::new();
+    for live in groups {
+        for alerting in live.alerting.iter().flatten() {
+            let state = (Arc::clone(&alerting.rule), alerting.current());
+            states.insert(alerting.identity.clone(), state);
+        }
+    }
+    states
+}
+
+/// Gives a group the state of what it takes the place of, or of what the file has.
+fn carried_over(
+    mut live: LiveGroup,
+    old: Option<Arc<LiveGroup>>,
+    states: &mut Before,
+    stored: &mut Stored,
+    started_at: Timestamp,
+) -> LiveGroup {
+    if let Some(old) = old {
+        let state = old.state().carried_over(&old.group, &live.group);
+        live.state = Mutex::new(state);
+    }
+    let mut written = Vec::new();
+    for (place, alerting) in live.alerting.iter_mut().enumerate() {
+        let Some(LiveAlerting { rule, identity, current }) = alerting else { continue };
+        if rule.mode == RuleMode::Paused {
+            // Whoever was told of its alerts is told that they ended: see `Before`'s rest.
+            continue;
+        }
+        if let Some((before, mut state)) = states.remove(identity) {
+            if before.condition_hash() != rule.condition_hash() {
+                let mut states = AlertStates::clone(&state.states);
+                states.condition_changed();
+                state.states = Arc::new(states);
+            }
+            *current = Mutex::new(state);
+        } else if let Some((states, saved)) = stored.take(identity, rule, live.query_offset_ms) {
+            written.push((place, states.rows(rule, started_at)));
+            *current = Mutex::new(Current {
+                states: Arc::new(states),
+                saved: Arc::new(saved),
+                settle_since: Some(started_at),
+                ..Current::default()
+            });
+        }
+    }
+    for (place, rows) in written {
+        live.change(|state| state.note_written(place, &rows));
+    }
+    live
 }
 
 impl Shared {

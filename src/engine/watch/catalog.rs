@@ -5,6 +5,7 @@ use crate::model::{
     ChannelDefinition, CheckDefinition, Definition, MaintenanceWindow, Origin, RuleDefinition,
     Timestamp,
 };
+use crate::rules::default_rules;
 use crate::store::{DocumentKind, Store, StoreError};
 
 use super::Definitions;
@@ -39,7 +40,9 @@ impl Catalog {
     /// Takes up what the settings file defines, in place of what it defined before.
     pub async fn take_up(&self, settings: &Settings, now: Timestamp) {
         self.checks.set_fixed(of_file(&settings.check), now).await;
-        self.rules.set_fixed(of_file(&settings.rule), now).await;
+        let built_in = if settings.defaults.enabled { default_rules() } else { Vec::new() };
+        let built_in = built_in.into_iter().map(|rule| (Origin::Default, rule));
+        self.rules.set_fixed(of_file(&settings.rule).chain(built_in), now).await;
         self.channels.set_fixed(of_file(&settings.channel), now).await;
         self.maintenance.set_fixed(of_file(&settings.maintenance), now).await;
     }

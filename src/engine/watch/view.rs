@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::rounds::below;
 use super::state::document;
 use super::telling::{Way, ways};
-use super::{Policy, State};
+use super::{Policy, Rehearsal, State};
 use crate::incidents::Suppression;
 use crate::model::{
     AlertSource, Delivery, DeliveryState, Evidence, Incident, IncidentId, IncidentStatus, Labels,
@@ -128,6 +128,12 @@ impl View {
     /// A view of a state that nobody publishes: for simulations.
     pub fn of(state: Arc<State>, policy: Option<Arc<Policy>>, store: Arc<Store>) -> Self {
         View::new(state, policy, store)
+    }
+
+    /// The same settings with no incident, on paper. `None` before there are settings.
+    pub fn rehearsal(&self) -> Option<Rehearsal> {
+        let policy = Policy::clone(self.policy.as_deref()?);
+        Some(Rehearsal::new(policy, Arc::clone(&self.store)))
     }
 
     /// The incidents that are not resolved, oldest first.

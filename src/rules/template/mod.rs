@@ -36,6 +36,12 @@ pub struct TemplateError {
     pub message: String,
 }
 
+/// The path and query of a page that shows an expression as a table (`TableLinkForExpression` in
+/// Prometheus's `util/strutil/strconv.go`).
+pub fn table_link(expression: &str) -> String {
+    text_functions::table_link(expression)
+}
+
 /// The most bytes that a template may have.
 const TEMPLATE_BYTES_MAX: usize = 256 << 10;
 

@@ -41,13 +41,18 @@ pub(super) fn call(name: &str, args: &[Value]) -> Result<Value, String> {
         "toUpper" => given.to_uppercase(),
         "toLower" => given.to_lowercase(),
         "graphLink" => format!("/graph?g0.expr={}&g0.tab=0", escape_query(&given)),
-        "tableLink" => format!("/graph?g0.expr={}&g0.tab=1", escape_query(&given)),
+        "tableLink" => table_link(&given),
         "urlQueryEscape" => escape_query(&given),
         "stripPort" => split_host_port(&given).map_or(given.clone(), |(host, _)| host.to_owned()),
         "stripDomain" => strip_domain(&given),
         // `safeHtml`: in a text there is nothing to be kept from escaping.
         _ => given,
     }))
+}
+
+/// A link to an expression's table.
+pub(super) fn table_link(expression: &str) -> String {
+    format!("/graph?g0.expr={}&g0.tab=1", escape_query(expression))
 }
 
 fn regex(pattern: &str) -> Result<Regex, String> {

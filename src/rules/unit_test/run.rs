@@ -2,10 +2,12 @@
 
 use crate::model::{Row, Timestamp, format_duration_ms};
 use crate::promql::{self, Options, Value};
-use crate::rules::alert::{Alert, AlertContext, AlertState, AlertStates};
+use crate::rules::alert::{Alert, AlertContext, AlertState};
+use crate::rules::alert_rule::AlertRule;
 use crate::rules::file::{Group, Rule, RuleFile};
 use crate::rules::recording::{RuleError, reading, record, vector_of};
 use crate::rules::state::GroupState;
+use crate::rules::step::{AlertStates, Finding, Step, evaluate_step};
 use crate::rules::template::{self, TemplateSample};
 
 use super::compare;
@@ -144,7 +146,9 @@ impl<'a> Running<'a> {
             for (group, _, alerts) in &self.groups {
                 for (rule, states) in group.rules.iter().zip(alerts) {
                     if rule.is_alerting() && rule.name == test.name {
-                        firing.extend(states.active().filter(|a| a.state == AlertState::Firing));
+                        firing.extend(
+                            states.active().filter(|a| a.clocks.state == AlertState::Firing),
+                        );
                     }
                 }
             }
@@ -224,5 +228,16 @@ fn evaluate_rule(
         external_url: &test.external_url,
         query: &query,
     };
-    alerts.evaluate(rule, result, at, offset_ms, group.limit, &context)
+    let Some(rule) = AlertRule::of_file("", &group.name, group.limit, rule) else {
+        return Err(RuleError::Failed("not an alerting rule".to_owned()));
+    };
+    let step = Step {
+        at,
+        query_offset_ms: offset_ms,
+        interval_ms,
+        finding: Finding::Result(result),
+        settled: true,
+    };
+    let outcome = evaluate_step(&rule, alerts, step, &context);
+    outcome.error.map_or(Ok(outcome.rows), Err)
 }
