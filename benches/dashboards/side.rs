@@ -20,7 +20,9 @@ impl Side {
         let address = "127.0.0.1:19177";
         command.args(["serve", "--listen", address, "--data-dir"]).arg(directory.join("vedette"));
         command.env("VEDETTE_COLLECT_HOST_ENABLED", "false");
-        command.env("VEDETTE_COLLECT_OWN_ENABLED", "false");
+        command
+            .env("VEDETTE_DEFAULTS_ENABLED", "false")
+            .env("VEDETTE_COLLECT_OWN_ENABLED", "false");
         Self::start(command, address).await
     }
 

@@ -59,6 +59,7 @@ impl System {
                     .arg(directory)
                     .env("VEDETTE_COLLECT_HOST_ENABLED", "false")
                     .env("VEDETTE_COLLECT_OWN_ENABLED", "false")
+                    .env("VEDETTE_DEFAULTS_ENABLED", "false")
                     .env("VEDETTE_STORAGE_FREE_BYTES_MIN", "1")
                     .env("MALLOC_ARENA_MAX", "2");
                 command

@@ -13,14 +13,14 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
-use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDefinition};
+use crate::model::{ChannelDefinition, MaintenanceWindow, RuleDefinition};
 
 use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, deliveries, exemplars,
-    federate, guard, incidents, ingest, objects, otlp, query, rule_definitions, rules, series,
-    silences, status, syntax, targets,
+    ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
+    exemplars, federate, guard, incidents, ingest, objectives, objects, otlp, ping, query,
+    rule_definitions, rules, series, silences, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -48,7 +48,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/labels", get(series::label_names).post(series::label_names))
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
-        .merge(objects::routes::<CheckDefinition>("checks"))
+        .merge(checks::routes())
+        .route("/ping/{token}", get(ping::success).post(ping::success))
+        .route("/ping/{token}/{what}", get(ping::other).post(ping::other))
         .merge(objects::routes::<ChannelDefinition>("channels"))
         .route("/api/v1/channels/{name}/test", post(channels::test))
         .route("/api/v1/deliveries", get(deliveries::list))
@@ -62,6 +64,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/rules/{name}/explain", get(rule_definitions::explain))
         .route("/api/v1/alerts", get(alerts::alerts))
         .merge(silences::routes())
+        .merge(objectives::routes())
         .merge(incidents::routes())
         .merge(alertmanager::routes())
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))

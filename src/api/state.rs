@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
+use crate::engine::checker::Checker;
 use crate::engine::outbox::Outbox;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Watch};
@@ -34,6 +35,8 @@ pub struct Engine {
     pub targets: Arc<Targets>,
     /// What is recorded and alerted on, and how it fares.
     pub ruler: Arc<Ruler>,
+    /// What runs checks, and knows how they are.
+    pub checker: Arc<Checker>,
     /// What decides on alerts, and commits.
     pub watch: Watch,
     /// What people defined for it.

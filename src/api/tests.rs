@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 use crate::clock::ManualClock;
 use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
+use crate::engine::checker::{Checker, CheckerParts};
 use crate::engine::outbox::Outbox;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Silences, Watch};
@@ -87,10 +88,20 @@ pub(super) fn serve(settings: Settings) -> Served {
     let (clock, telemetry) = (Arc::clone(&app.clock), Arc::clone(&app.telemetry));
     let outbox = Outbox::start(&watch, &catalog, changed, clock, telemetry, || Ok(()));
     let outbox = Arc::new(outbox);
+    let parts = CheckerParts {
+        pipeline: pipeline.clone(),
+        watch: watch.clone(),
+        catalog: Arc::clone(&catalog),
+        clock: Arc::clone(&app.clock),
+        telemetry: Arc::clone(&app.telemetry),
+    };
+    let settings = tokio::sync::watch::Sender::new(app.settings.load_full());
+    let checker = Arc::new(Checker::start(parts, settings.subscribe()).expect("starts"));
     let silences = Arc::new(Silences::open(tsdb.store()).expect("readable"));
     let muting = Arc::new(Muting::new(silences, Arc::clone(&catalog)));
     let external = ExternalAlerts::open(tsdb.store(), app.clock.now()).expect("readable");
     let engine = Engine {
+        checker,
         tsdb,
         pipeline,
         targets: Arc::new(targets),

@@ -159,6 +159,16 @@ impl Verdict {
         Verdict { since: at, reason: Some(UnknownReason::New), ..Verdict::default() }
     }
 
+    /// Whether all that is remembered of results says the same as the status: then one more such
+    /// result changes nothing that anybody could notice.
+    pub fn is_steady(&self) -> bool {
+        let same = |status: &CheckStatus| *status == self.status;
+        let mut levels = self.levels.chars();
+        let first = levels.next();
+        self.recent.iter().all(|(_, status)| same(status))
+            && levels.all(|level| Some(level) == first)
+    }
+
     /// What an event at `at` makes of it. Times that lie before its beginning are held at that.
     #[must_use]
     pub fn step(

@@ -231,7 +231,20 @@ fn check_watch(settings: &Settings) -> Result<(), Invalid> {
     check_definitions("check", &settings.check)?;
     check_definitions("rule", &settings.rule)?;
     check_definitions("channel", &settings.channel)?;
-    check_definitions("maintenance", &settings.maintenance)
+    check_definitions("maintenance", &settings.maintenance)?;
+    check_definitions("objective", &settings.objective)?;
+    for (index, inhibition) in settings.notify.inhibit.iter().enumerate() {
+        for (key, matchers) in [
+            ("source_matchers", &inhibition.source_matchers),
+            ("target_matchers", &inhibition.target_matchers),
+        ] {
+            if matchers.is_empty() {
+                let key = format!("notify.inhibit[{index}].{key}");
+                return Err(invalid(&key, "is empty; say which alerts are meant, or leave it out"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_definitions<T: Definition>(list: &str, definitions: &[T]) -> Result<(), Invalid> {

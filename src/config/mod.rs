@@ -25,7 +25,9 @@ mod watch;
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::Period;
-use crate::model::{ChannelDefinition, CheckDefinition, MaintenanceWindow, RuleDefinition};
+use crate::model::{
+    ChannelDefinition, CheckDefinition, MaintenanceWindow, ObjectiveDefinition, RuleDefinition,
+};
 pub use auth::{Auth, AuthMode, FileToken, Role, TokenHash};
 pub use collect::{Collect, Collector};
 pub use limits::Limits;
@@ -76,6 +78,8 @@ pub struct Settings {
     pub channel: Vec<ChannelDefinition>,
     /// When work is done on things.
     pub maintenance: Vec<MaintenanceWindow>,
+    /// What is promised of services.
+    pub objective: Vec<ObjectiveDefinition>,
     /// How long incidents live.
     pub incidents: Incidents,
     /// What is watched without being asked to.

@@ -17,6 +17,7 @@ use crate::collect::scrape::Plan;
 use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
+use crate::engine::checker::{Checker, CheckerParts, default_checks, examine_file};
 use crate::engine::outbox::{Outbox, check_channels};
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
@@ -45,6 +46,7 @@ struct Running {
     pipeline: Pipeline,
     targets: Arc<Targets>,
     ruler: Arc<Ruler>,
+    checker: Arc<Checker>,
     catalog: Arc<Catalog>,
     outbox: Arc<Outbox>,
     watch: Watch,
@@ -213,7 +215,9 @@ async fn begin(
     let catalog = Catalog::open(pipeline.tsdb().store())
         .map_err(|error| DaemonError::Start(format!("cannot read definitions: {error}")))?;
     let catalog = Arc::new(catalog);
-    catalog.take_up(&settings, clock.now()).await;
+    examine_file(&settings).map_err(DaemonError::Start)?;
+    let built_in = default_checks(&settings, app.address);
+    catalog.take_up(&settings, built_in, clock.now()).await;
     let watch =
         Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock)).map_err(DaemonError::Start)?;
     check_channels(&settings).map_err(DaemonError::Start)?;
@@ -245,8 +249,18 @@ async fn begin(
         || Ok(()),
     );
     let outbox = Arc::new(outbox);
+    let parts = CheckerParts {
+        pipeline: pipeline.clone(),
+        watch: watch.clone(),
+        catalog: Arc::clone(&catalog),
+        clock: Arc::clone(clock),
+        telemetry: Arc::clone(&app.telemetry),
+    };
+    let checker = Checker::start(parts, changed.clone()).map_err(DaemonError::Start)?;
+    let checker = Arc::new(checker);
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let engine = Engine {
+        checker: Arc::clone(&checker),
         muting: Arc::clone(&muted.muting),
         external: Arc::clone(&muted.external),
         watch: watch.clone(),
@@ -269,7 +283,18 @@ async fn begin(
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
-    Ok(Running { pipeline, targets, ruler, catalog, outbox, watch, changes, stop_upkeep, upkeep })
+    Ok(Running {
+        pipeline,
+        targets,
+        ruler,
+        checker,
+        catalog,
+        outbox,
+        watch,
+        changes,
+        stop_upkeep,
+        upkeep,
+    })
 }
 
 fn start_collectors(
@@ -318,7 +343,8 @@ async fn take_up(
     let outcome = match outcome {
         Ok(Reloaded { settings, plan, rules }) => {
             running.targets.reload(plan).await;
-            running.catalog.take_up(&settings, app.clock.now()).await;
+            let built_in = default_checks(&settings, app.address);
+            running.catalog.take_up(&settings, built_in, app.clock.now()).await;
             running.changes.send_replace(settings);
             running.ruler.reload(rules).await;
             tracing::info!("the settings were taken up");
@@ -336,12 +362,25 @@ async fn take_up(
 /// Ends the loops and writes what is queued. Whatever does not end in time holds nothing that
 /// was acknowledged.
 async fn end(running: Running) {
-    let Running { pipeline, targets, ruler, outbox, watch, changes, stop_upkeep, upkeep, .. } =
-        running;
+    let Running {
+        pipeline,
+        targets,
+        ruler,
+        checker,
+        catalog: _,
+        outbox,
+        watch,
+        changes,
+        stop_upkeep,
+        upkeep,
+    } = running;
     stop_upkeep.store(true, Ordering::Release);
     upkeep.thread().unpark();
     // Closed, so that the collectors end.
     drop(changes);
+    if tokio::time::timeout(DRAIN, checker.stop()).await.is_err() {
+        tracing::warn!("checks did not end in time");
+    }
     if tokio::time::timeout(DRAIN, targets.stop()).await.is_err() {
         tracing::warn!("scraping did not end in time");
     }

@@ -4,6 +4,7 @@
 //! them, when to flush, merge and expire, and when rule groups are due. Never: HTTP, or what data means. Start reading at
 //! [`Pipeline`].
 
+pub mod checker;
 mod group;
 pub mod history;
 mod intake;

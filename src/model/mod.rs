@@ -44,6 +44,6 @@ pub use watch::{
     CheckKind, CheckResult, CheckStatus, ConditionDefinition, ConditionOutcome, Definition,
     Delivery, DeliveryState, Escalation, Evidence, Incident, IncidentId, IncidentStatus,
     Inhibition, MaintenanceWindow, Matchers, Note, Notification, NotificationReason, NotifiedAlert,
-    Observation, OnFailure, Operator, Origin, Phases, Recurrence, Route, RuleDefinition, RuleMode,
-    Severity, Silence, Threshold, TimelineEntry, TimelineKind,
+    ObjectiveDefinition, Observation, OnFailure, Operator, Origin, Phases, Recurrence, Route,
+    RuleDefinition, RuleMode, Severity, Silence, Threshold, TimelineEntry, TimelineKind,
 };

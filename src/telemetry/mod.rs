@@ -36,11 +36,13 @@ pub enum Way {
     Own,
     /// A recording rule.
     Rules,
+    /// A check.
+    Checks,
 }
 
 impl Way {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Way; 9] = [
+    pub const ALL: [Way; 10] = [
         Way::RemoteWrite1,
         Way::RemoteWrite2,
         Way::Json,
@@ -50,6 +52,7 @@ impl Way {
         Way::Host,
         Way::Own,
         Way::Rules,
+        Way::Checks,
     ];
 
     /// The value of the label `way`.
@@ -64,6 +67,7 @@ impl Way {
             Way::Host => "host",
             Way::Own => "own",
             Way::Rules => "rules",
+            Way::Checks => "checks",
         }
     }
 }
@@ -119,6 +123,20 @@ pub struct Telemetry {
     pub config_reloads: LabeledCounter<1>,
     /// Rule groups that are evaluated.
     pub rule_groups: Gauge,
+    /// Checks that are defined.
+    pub checks: Gauge,
+    /// Runs of checks under way.
+    pub checks_running: Gauge,
+    /// Runs of checks that were begun.
+    pub check_runs: Counter,
+    /// Of those: more than a second after they were due.
+    pub check_runs_late: Counter,
+    /// Runs of checks left out because the one before still waited or ran.
+    pub check_runs_skipped: Counter,
+    /// Results of checks lost because too many waited for the database.
+    pub check_results_dropped: Counter,
+    /// What heartbeats told.
+    pub pings: Counter,
     /// Evaluations of groups that were due, by `rule_group` (`file;name`).
     pub rule_iterations: LabeledCounter<1>,
     /// Those of them that were left out because the one before took too long.
@@ -183,6 +201,13 @@ impl Telemetry {
             http_requests: LabeledCounter::new(["handler", "code"]),
             config_reloads: LabeledCounter::new(["outcome"]),
             rule_groups: Gauge::default(),
+            checks: Gauge::default(),
+            checks_running: Gauge::default(),
+            check_runs: Counter::default(),
+            check_runs_late: Counter::default(),
+            check_runs_skipped: Counter::default(),
+            check_results_dropped: Counter::default(),
+            pings: Counter::default(),
             rule_iterations: LabeledCounter::new(["rule_group"]),
             rule_iterations_missed: LabeledCounter::new(["rule_group"]),
             rule_evaluations: LabeledCounter::new(["rule_group"]),
@@ -288,6 +313,23 @@ impl Telemetry {
                 &self.exemplars_skipped,
                 "Exemplars offered by senders and not stored.",
             ),
+            ("vedette_check_runs_total", &self.check_runs, "Runs of checks that were begun."),
+            (
+                "vedette_check_runs_late_total",
+                &self.check_runs_late,
+                "Runs of checks begun more than a second after they were due.",
+            ),
+            (
+                "vedette_check_runs_skipped_total",
+                &self.check_runs_skipped,
+                "Runs of checks left out because the one before still waited or ran.",
+            ),
+            (
+                "vedette_check_results_dropped_total",
+                &self.check_results_dropped,
+                "Results of checks lost because too many waited for the database.",
+            ),
+            ("vedette_pings_total", &self.pings, "What heartbeats told."),
             ("vedette_commit_failures_total", &self.commit_failures, "Commits that failed."),
             ("vedette_journal_bytes_total", &self.journal_bytes, "Bytes written to the journal."),
             ("vedette_flushes_total", &self.flushes, "Flushes of the head into blocks."),
@@ -334,6 +376,8 @@ impl Telemetry {
                 &self.deliveries_oldest_seconds,
                 "How long the oldest waiting delivery has waited.",
             ),
+            ("vedette_checks", &self.checks, "Checks that are defined."),
+            ("vedette_checks_running", &self.checks_running, "Runs of checks under way."),
         ];
         for (name, gauge, help) in gauges {
             sink.family(name, G, help);

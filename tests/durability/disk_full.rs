@@ -63,6 +63,7 @@ fn start(directory: &Path, free_bytes_min: &str) -> Daemon {
     let env = [
         ("VEDETTE_COLLECT_HOST_ENABLED", "false"),
         ("VEDETTE_COLLECT_OWN_ENABLED", "false"),
+        ("VEDETTE_DEFAULTS_ENABLED", "false"),
         ("VEDETTE_RETENTION_RAW", "100y"),
         ("VEDETTE_STORAGE_FREE_BYTES_MIN", free_bytes_min),
     ];

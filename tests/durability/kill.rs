@@ -54,6 +54,7 @@ fn every_acknowledged_sample_survives_kill_nine_under_load() {
     let env = [
         ("VEDETTE_COLLECT_HOST_ENABLED", "false"),
         ("VEDETTE_COLLECT_OWN_ENABLED", "false"),
+        ("VEDETTE_DEFAULTS_ENABLED", "false"),
         ("VEDETTE_RETENTION_RAW", "100y"),
         ("VEDETTE_STORAGE_FREE_BYTES_MIN", "1"),
     ];

@@ -26,12 +26,13 @@ fn alerts(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response<Body>, A
     let wanted = Wanted::read(uri, headers)?;
     let now = app.clock.now();
     let muting = &app.engine()?.muting;
+    let view = app.engine()?.watch.view();
     let mut all = firing(app)?;
     all.sort_by_cached_key(|one| fingerprint(&one.alert.labels));
     let labels: Vec<Labels> = all.iter().map(|one| one.alert.labels.clone()).collect();
     let mut shown: Vec<Value> = Vec::new();
     for one in &all {
-        let receivers = receivers_of(app, &one.alert);
+        let receivers = receivers_of(&view, &one.alert);
         let status = Status::of(muting, &one.alert.labels, &labels, now);
         let any = receivers.iter().any(|receiver| wanted.takes_receiver(receiver));
         if (any || wanted.receiver.is_none()) && wanted.takes(&one.alert.labels, &status) {

@@ -10,6 +10,7 @@ mod receive;
 mod silences;
 mod status;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,9 +20,11 @@ use axum::routing::get;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::engine::watch::Muting;
+use crate::engine::watch::{Muting, RESOLVE_TIMEOUT_MS};
 use crate::incidents::Suppressions as _;
-use crate::model::{Alert, IncidentId, Labels, MatchOp, Matcher, Matchers, Timestamp, fingerprint};
+use crate::model::{
+    Alert, AlertKey, IncidentId, Labels, MatchOp, Matcher, Matchers, Timestamp, fingerprint,
+};
 
 use super::ApiError;
 use super::params::Params;
@@ -46,20 +49,35 @@ pub(super) struct Firing {
     pub(super) incident: Option<(IncidentId, u64)>,
 }
 
-/// All alerts that fire now.
+/// All alerts that fire now, whoever found them: those of incidents, and what others sent that is
+/// no incident (yet).
 pub(super) fn firing(app: &App) -> Result<Vec<Firing>, ApiError> {
     let engine = app.engine()?;
     let now = app.clock.now();
-    let held = engine.external.list();
-    let fires = held.iter().filter(|one| !one.has_ended(now));
-    Ok(fires
-        .map(|one| Firing {
+    let mut all: BTreeMap<AlertKey, Firing> = BTreeMap::new();
+    for one in engine.external.list().iter().filter(|one| !one.has_ended(now)) {
+        let firing = Firing {
             alert: one.alert.clone(),
             updated_at: one.updated_at,
             ends_at: one.ends_at,
             incident: None,
-        })
-        .collect())
+        };
+        all.insert(one.alert.key(), firing);
+    }
+    for incident in engine.watch.view().at_work().filter(|incident| incident.firing) {
+        let known = all.get(&incident.key);
+        let updated_at = known.map_or(incident.triggered_at, |known| known.updated_at);
+        // What is found here ends when it is found to: not before it is looked at again.
+        let ends_at = known.map_or(now.plus_millis(RESOLVE_TIMEOUT_MS), |known| known.ends_at);
+        let firing = Firing {
+            alert: incident.alert.clone(),
+            updated_at,
+            ends_at,
+            incident: Some((incident.id, incident.number)),
+        };
+        all.insert(incident.key, firing);
+    }
+    Ok(all.into_values().collect())
 }
 
 /// What keeps an alert from being told.

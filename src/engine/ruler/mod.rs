@@ -175,13 +175,20 @@ impl Ruler {
     /// Takes up changes of definitions as they happen, until all that could change them is gone.
     pub async fn follow(self: Arc<Self>) {
         let mut changes = self.catalog.rules.changes();
+        let mut objectives = self.catalog.objectives.changes();
         // Whatever changed since the last reload was not seen yet.
         changes.mark_changed();
         loop {
             let fails = !self.plan.lock().await.gone.is_empty();
+            let either = async {
+                tokio::select! {
+                    changed = changes.changed() => changed,
+                    changed = objectives.changed() => changed,
+                }
+            };
             let changed = match fails {
-                false => changes.changed().await,
-                true => match tokio::time::timeout(RETRY, changes.changed()).await {
+                false => either.await,
+                true => match tokio::time::timeout(RETRY, either).await {
                     Ok(changed) => changed,
                     Err(_) => Ok(()),
                 },

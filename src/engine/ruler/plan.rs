@@ -1,11 +1,12 @@
-//! Which groups there are: those of rule files, and one for each definition of ours.
+//! Which groups there are: those of rule files, one for each definition of ours, and one for each
+//! objective.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::watch::{Catalog, Defined};
 use crate::model::RuleDefinition;
-use crate::rules::{AlertRule, Group, RuleFile, compile};
+use crate::rules::{AlertRule, Group, OBJECTIVES_FILE, RuleFile, compile, objective_group};
 
 /// A group that is to be evaluated.
 #[derive(Clone, Debug)]
@@ -37,6 +38,17 @@ pub(super) fn plan(files: &[RuleFile], catalog: &Catalog) -> Vec<Planned> {
             }
             Err(error) => {
                 tracing::error!(rule = %name, error, "a rule cannot be evaluated; change it");
+            }
+        }
+    }
+    for (name, defined) in catalog.objectives.list().iter() {
+        if !defined.definition.enabled {
+            continue;
+        }
+        match objective_group(&defined.definition) {
+            Ok(group) => planned.push(of_file(OBJECTIVES_FILE, &group)),
+            Err(error) => {
+                tracing::error!(objective = %name, error, "an objective has no effect; change it");
             }
         }
     }

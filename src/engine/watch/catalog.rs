@@ -2,8 +2,8 @@
 
 use crate::config::Settings;
 use crate::model::{
-    ChannelDefinition, CheckDefinition, Definition, MaintenanceWindow, Origin, RuleDefinition,
-    Timestamp,
+    ChannelDefinition, CheckDefinition, Definition, MaintenanceWindow, ObjectiveDefinition, Origin,
+    RuleDefinition, Timestamp,
 };
 use crate::rules::default_rules;
 use crate::store::{DocumentKind, Store, StoreError};
@@ -20,6 +20,8 @@ pub struct Catalog {
     pub channels: Definitions<ChannelDefinition>,
     /// When work is done.
     pub maintenance: Definitions<MaintenanceWindow>,
+    /// What is promised of services.
+    pub objectives: Definitions<ObjectiveDefinition>,
 }
 
 impl Catalog {
@@ -34,17 +36,21 @@ impl Catalog {
             rules: Definitions::open(store, DocumentKind::Rule)?,
             channels: Definitions::open(store, DocumentKind::Channel)?,
             maintenance: Definitions::open(store, DocumentKind::Maintenance)?,
+            objectives: Definitions::open(store, DocumentKind::Objective)?,
         })
     }
 
-    /// Takes up what the settings file defines, in place of what it defined before.
-    pub async fn take_up(&self, settings: &Settings, now: Timestamp) {
-        self.checks.set_fixed(of_file(&settings.check), now).await;
+    /// Takes up what the settings file defines and what is built in, in place of what was so
+    /// before.
+    pub async fn take_up(&self, settings: &Settings, checks: Vec<CheckDefinition>, now: Timestamp) {
+        let built_in = checks.into_iter().map(|check| (Origin::Default, check));
+        self.checks.set_fixed(of_file(&settings.check).chain(built_in), now).await;
         let built_in = if settings.defaults.enabled { default_rules() } else { Vec::new() };
         let built_in = built_in.into_iter().map(|rule| (Origin::Default, rule));
         self.rules.set_fixed(of_file(&settings.rule).chain(built_in), now).await;
         self.channels.set_fixed(of_file(&settings.channel), now).await;
         self.maintenance.set_fixed(of_file(&settings.maintenance), now).await;
+        self.objectives.set_fixed(of_file(&settings.objective), now).await;
     }
 }
 

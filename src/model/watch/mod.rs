@@ -8,6 +8,7 @@ mod definition;
 mod incident;
 mod matchers;
 mod notification;
+mod objective;
 mod observation;
 mod route;
 mod rule;
@@ -23,6 +24,7 @@ pub use incident::{
 };
 pub use matchers::Matchers;
 pub use notification::{Delivery, DeliveryState, Notification, NotificationReason, NotifiedAlert};
+pub use objective::ObjectiveDefinition;
 pub use observation::Observation;
 pub use route::{Escalation, Route};
 pub use rule::{Aggregate, OnFailure, Operator, RuleDefinition, RuleMode};

@@ -1,0 +1,75 @@
+//! How checks were when we last looked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::Pipeline;
+use crate::engine::history::{self, History};
+use crate::engine::watch::Catalog;
+use crate::model::{Name, Timestamp};
+use crate::store::{
+    DocumentKind, StoreError, Table, decode_document, document_key, document_range,
+};
+
+use super::actor::LAST_RAN;
+use super::ledger::{Known, Ledger};
+use super::metrics::Measured;
+use super::state::CheckState;
+
+/// What the file says.
+pub(super) struct Restored {
+    pub(super) ledger: Ledger,
+    /// When checks were last run; `None` in a new file.
+    pub(super) last_ran: Option<Timestamp>,
+}
+
+/// Reads all states. One that cannot be read is reported and begins anew.
+pub(super) fn restore(
+    pipeline: &Pipeline,
+    catalog: &Catalog,
+    history: &History,
+) -> Result<Restored, String> {
+    let failed = |error: StoreError| format!("cannot read the states of checks: {error}");
+    // What is packed is found without looking through everything.
+    while history.pack(pipeline.tsdb().store()).map_err(failed)? {}
+    let snapshot = pipeline.tsdb().store().read().map_err(failed)?;
+    let table = snapshot.table(Table::Watch).map_err(failed)?;
+    let (from, until) = document_range(DocumentKind::CheckState);
+    let prefix = from.as_bytes().len();
+    let definitions = catalog.checks.list();
+    let mut known = BTreeMap::new();
+    for entry in table.range(from.as_bytes(), until.as_bytes()).map_err(failed)? {
+        let read = entry.and_then(|entry| {
+            let name = String::from_utf8_lossy(&entry.key()[prefix..]).into_owned();
+            let value = entry.open()?;
+            Ok((name, decode_document::<CheckState>(value.payload())?))
+        });
+        let (name, state) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::error!(%error, "the state of a check cannot be read; it begins anew");
+                continue;
+            }
+        };
+        let Ok(name) = Name::new(name) else { continue };
+        // One without a definition was removed while we were down: it is ended like any other.
+        let definition = match definitions.get(&name) {
+            Some(defined) => defined.definition.clone(),
+            None => super::examine::placeholder(name.clone()),
+        };
+        let definition = Arc::new(definition);
+        let last = history::last_result(&snapshot, &name).unwrap_or_else(|error| {
+            tracing::warn!(%error, check = %name, "the last result of a check cannot be read");
+            None
+        });
+        let last = last.map(|result| Arc::new(Measured::new(result, None)));
+        known.insert(name, Known { definition, state, last, excerpt: String::new() });
+    }
+    let last_ran =
+        match snapshot.get(Table::Watch, document_key(DocumentKind::Figure, LAST_RAN).as_bytes()) {
+            Ok(Some(value)) => decode_document(value.payload()).ok(),
+            Ok(None) => None,
+            Err(error) => return Err(failed(error)),
+        };
+    Ok(Restored { ledger: Ledger::new(known), last_ran })
+}
