@@ -85,9 +85,8 @@ pub(super) fn serve(settings: Settings) -> Served {
     let ruler =
         Ruler::new(pipeline.clone(), clock, changed.clone(), places, watch.clone(), definitions);
     let ruler = Arc::new(ruler);
-    let (clock, telemetry) = (Arc::clone(&app.clock), Arc::clone(&app.telemetry));
-    let outbox = Outbox::start(&watch, &catalog, changed, clock, telemetry, || Ok(()));
-    let outbox = Arc::new(outbox);
+    let (clock, counts) = (Arc::clone(&app.clock), Arc::clone(&app.telemetry));
+    let outbox = Arc::new(Outbox::start(&watch, &catalog, changed, clock, counts, || Ok(())));
     let parts = CheckerParts {
         pipeline: pipeline.clone(),
         watch: watch.clone(),
@@ -100,16 +99,17 @@ pub(super) fn serve(settings: Settings) -> Served {
     let silences = Arc::new(Silences::open(tsdb.store()).expect("readable"));
     let muting = Arc::new(Muting::new(silences, Arc::clone(&catalog)));
     let external = ExternalAlerts::open(tsdb.store(), app.clock.now()).expect("readable");
+    let (external, targets) = (Arc::new(external), Arc::new(targets));
     let engine = Engine {
         checker,
         tsdb,
         pipeline,
-        targets: Arc::new(targets),
+        targets,
         ruler,
         watch,
         catalog,
         muting,
-        external: Arc::new(external),
+        external,
         outbox,
     };
     app.ready(engine).expect("ready");

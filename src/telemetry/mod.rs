@@ -7,11 +7,13 @@
 
 mod instruments;
 mod render;
+mod sending;
 
 use std::sync::atomic::Ordering;
 
 pub use instruments::{Counter, DurationHistogram, Gauge, LabeledCounter};
 pub use render::{Collected, RowSink, Sink, TextSink};
+pub use sending::Sending;
 
 use crate::model::MetricType;
 
@@ -159,15 +161,8 @@ pub struct Telemetry {
     pub deliveries: LabeledCounter<1>,
     /// Transactions of the watch, by `outcome` (`success`, `failure`).
     pub watch_commits: LabeledCounter<1>,
-    /// Deliveries of notifications, by `kind` of channel and `outcome` (`delivered`, `retried`,
-    /// `dead`, `superseded`).
-    pub notifications: LabeledCounter<2>,
-    /// Attempts at them, by `kind` and `outcome` (`success`, `failure`).
-    pub delivery_attempts: LabeledCounter<2>,
-    /// How long attempts took.
-    pub delivery_duration: DurationHistogram,
-    /// How long the oldest that waits has waited, in seconds.
-    pub deliveries_oldest_seconds: Gauge,
+    /// Notifications on their way to channels.
+    pub sending: Sending,
 }
 
 impl Default for Telemetry {
@@ -219,10 +214,7 @@ impl Telemetry {
             deliveries_pending: Gauge::default(),
             deliveries: LabeledCounter::new(["outcome"]),
             watch_commits: LabeledCounter::new(["outcome"]),
-            notifications: LabeledCounter::new(["kind", "outcome"]),
-            delivery_attempts: LabeledCounter::new(["kind", "outcome"]),
-            delivery_duration: DurationHistogram::new(QUERY_BOUNDS_S),
-            deliveries_oldest_seconds: Gauge::default(),
+            sending: Sending::new(QUERY_BOUNDS_S),
         }
     }
 
@@ -289,18 +281,7 @@ impl Telemetry {
         }
         sink.family("vedette_http_requests_total", C, "HTTP requests, by handler and status code.");
         self.http_requests.points(sink);
-        sink.family(
-            "vedette_notifications_total",
-            C,
-            "Outcomes of deliveries of notifications, by kind of channel.",
-        );
-        self.notifications.points(sink);
-        sink.family(
-            "vedette_notification_attempts_total",
-            C,
-            "Attempts to deliver notifications, by kind of channel.",
-        );
-        self.delivery_attempts.points(sink);
+        self.sending.render(sink);
 
         let counters = [
             (
@@ -371,11 +352,6 @@ impl Telemetry {
             ),
             ("vedette_queries_running", &self.queries_running, "Queries under way."),
             ("vedette_rule_groups", &self.rule_groups, "Rule groups that are evaluated."),
-            (
-                "vedette_notifications_oldest_seconds",
-                &self.deliveries_oldest_seconds,
-                "How long the oldest waiting delivery has waited.",
-            ),
             ("vedette_checks", &self.checks, "Checks that are defined."),
             ("vedette_checks_running", &self.checks_running, "Runs of checks under way."),
         ];
@@ -394,11 +370,6 @@ impl Telemetry {
                 "vedette_rule_group_duration_seconds",
                 &self.rule_group_duration,
                 "How long evaluations of rule groups took.",
-            ),
-            (
-                "vedette_notification_duration_seconds",
-                &self.delivery_duration,
-                "How long attempts to deliver notifications took.",
             ),
         ];
         for (name, histogram, help) in histograms {

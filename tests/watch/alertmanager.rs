@@ -95,7 +95,7 @@ fn what_a_real_prometheus_fires_and_resolves_is_taken_and_ends() {
     let incidents = daemon.wait_for("/api/v1/incidents", |list| list["data"][0].is_object());
     let incident = &incidents["data"][0];
     assert_eq!((&incident["status"], &incident["severity"]), (&json!("open"), &json!("critical")));
-    assert_eq!(incident["alert"]["labels"], alert["labels"]);
+    assert_eq!(incident["labels"], alert["labels"]);
     // It is sent again, each time with a later end, and stays one alert.
     let first_end = alert["endsAt"].clone();
     let again = daemon.wait_for("/api/v2/alerts", |alerts| alerts[0]["endsAt"] != first_end);

@@ -101,5 +101,5 @@ async fn look(
 fn measure(tools: &Tools, pending: &[Arc<crate::model::Delivery>]) {
     let now = tools.clock.now();
     let oldest = pending.iter().map(|d| now.since(d.created_at)).max().unwrap_or(0);
-    tools.telemetry.deliveries_oldest_seconds.set((oldest / 1000).max(0));
+    tools.telemetry.sending.oldest_seconds.set((oldest / 1000).max(0));
 }

@@ -191,9 +191,10 @@ impl Worker {
         let outcome = self.send(&joined.outgoing).await;
         let kind = kind_word(self.channel.kind);
         let telemetry = Arc::clone(&self.tools.telemetry);
-        telemetry.delivery_duration.observe(began.elapsed());
+        telemetry.sending.duration.observe(began.elapsed());
         telemetry
-            .delivery_attempts
+            .sending
+            .attempts
             .add([kind, if outcome.is_ok() { "success" } else { "failure" }], 1);
         let attempts = attempts.saturating_add(1);
         let now = self.tools.clock.now();
@@ -224,14 +225,14 @@ impl Worker {
                 (Sent::Dead { error: reason.clone() }, "dead")
             }
         };
-        telemetry.notifications.add([kind, word], 1);
+        telemetry.sending.outcomes.add([kind, word], 1);
         let mut outcomes = vec![Outcome { id: joined.delivery, result }];
         if !matches!(next, Next::Again { .. }) {
             // After the one that stands for them: only then are their alerts told.
             let superseded = |id: &uuid::Uuid| Outcome { id: *id, result: Sent::Superseded };
             outcomes.extend(joined.supersedes.iter().map(superseded));
             let count = joined.supersedes.len() as u64;
-            telemetry.notifications.add([kind, "superseded"], count);
+            telemetry.sending.outcomes.add([kind, "superseded"], count);
         }
         self.settle(outcomes).await;
         let outcome = outcome.map(|Taken(said)| said);
