@@ -28,6 +28,7 @@ use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 mod backtest;
 mod definitions;
 mod histograms;
+mod places;
 mod silences;
 
 use super::params::Params;
@@ -488,22 +489,4 @@ async fn a_query_stops_when_its_time_is_up_and_when_its_client_leaves() {
     client.abort();
     let why = tokio::task::spawn_blocking(move || why.recv()).await.expect("waits");
     assert_eq!(why.expect("ended"), QueryError::Cancelled);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_query_that_finds_no_place_in_time_is_refused_and_the_running_one_goes_on() {
-    let mut settings = Settings::default();
-    settings.query.concurrency = 1;
-    let served = serve(settings);
-    let (began, begun) = std::sync::mpsc::channel();
-    let (ended, why) = std::sync::mpsc::channel();
-    let app = Arc::clone(&served.app);
-    let long = asked(&served, Duration::from_secs(600));
-    let running =
-        tokio::spawn(async move { run(&app, &long, String::new(), endless(began, ended)).await });
-    tokio::task::spawn_blocking(move || begun.recv()).await.expect("waits").expect("begun");
-    let (status, answer) = get(&served, "/api/v1/query?query=up&timeout=50ms").await;
-    assert_eq!((status.as_u16(), &answer["errorType"]), (503, &Value::from("timeout")));
-    assert!(why.try_recv().is_err(), "the running query was stopped");
-    running.abort();
 }
