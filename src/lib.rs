@@ -19,6 +19,7 @@ pub mod telemetry;
 pub mod decode;
 pub mod probes;
 pub mod rules;
+pub mod senders;
 pub mod tsdb;
 // Floor 4: what measures, and the one way in.
 pub mod collect;

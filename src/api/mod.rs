@@ -14,6 +14,7 @@ mod body;
 mod channels;
 mod check_history;
 mod checks;
+mod deliveries;
 mod error;
 mod exemplars;
 mod federate;

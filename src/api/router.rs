@@ -18,9 +18,9 @@ use crate::model::{ChannelDefinition, MaintenanceWindow, RuleDefinition};
 use super::auth::Caller;
 use super::state::App;
 use super::{
-    ApiError, ErrorKind, admin, alertmanager, alerts, backtest, checks, exemplars, federate, guard,
-    incidents, ingest, objectives, objects, otlp, ping, query, rule_definitions, rules, series,
-    silences, status, syntax, targets,
+    ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
+    exemplars, federate, guard, incidents, ingest, objectives, objects, otlp, ping, query,
+    rule_definitions, rules, series, silences, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -52,6 +52,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/ping/{token}", get(ping::success).post(ping::success))
         .route("/ping/{token}/{what}", get(ping::other).post(ping::other))
         .merge(objects::routes::<ChannelDefinition>("channels"))
+        .route("/api/v1/channels/{name}/test", post(channels::test))
+        .route("/api/v1/deliveries", get(deliveries::list))
+        .route("/api/v1/deliveries/{id}/resend", post(deliveries::resend))
         .merge(objects::routes::<MaintenanceWindow>("maintenance"))
         .merge(objects::routes_but_list::<RuleDefinition>("rules", get(rules::rules)))
         .route("/api/v1/rules/test", post(rule_definitions::test))

@@ -12,6 +12,7 @@ use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
 use crate::engine::checker::Checker;
+use crate::engine::outbox::Outbox;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Watch};
 use crate::model::Timestamp;
@@ -40,6 +41,8 @@ pub struct Engine {
     pub watch: Watch,
     /// What people defined for it.
     pub catalog: Arc<Catalog>,
+    /// What carries notifications to channels.
+    pub outbox: Arc<Outbox>,
     /// Who is not told: silences, maintenance, inhibition.
     pub muting: Arc<Muting>,
     /// Alerts that others send.

@@ -15,6 +15,7 @@ use crate::clock::ManualClock;
 use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
 use crate::engine::checker::{Checker, CheckerParts};
+use crate::engine::outbox::Outbox;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Silences, Watch};
 use crate::engine::{Pipeline, Policy};
@@ -27,6 +28,7 @@ use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 mod backtest;
 mod definitions;
 mod histograms;
+mod places;
 mod silences;
 
 use super::params::Params;
@@ -81,8 +83,11 @@ pub(super) fn serve(settings: Settings) -> Served {
     let catalog = Arc::new(Catalog::open(tsdb.store()).expect("readable"));
     let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock)).expect("starts");
     let (places, definitions) = (app.query_places(), Arc::clone(&catalog));
-    let ruler = Ruler::new(pipeline.clone(), clock, changed, places, watch.clone(), definitions);
+    let ruler =
+        Ruler::new(pipeline.clone(), clock, changed.clone(), places, watch.clone(), definitions);
     let ruler = Arc::new(ruler);
+    let (clock, counts) = (Arc::clone(&app.clock), Arc::clone(&app.telemetry));
+    let outbox = Arc::new(Outbox::start(&watch, &catalog, changed, clock, counts, || Ok(())));
     let parts = CheckerParts {
         pipeline: pipeline.clone(),
         watch: watch.clone(),
@@ -96,8 +101,18 @@ pub(super) fn serve(settings: Settings) -> Served {
     let muting = Arc::new(Muting::new(silences, Arc::clone(&catalog)));
     let external = ExternalAlerts::open(tsdb.store(), app.clock.now()).expect("readable");
     let (external, targets) = (Arc::new(external), Arc::new(targets));
-    let engine =
-        Engine { checker, tsdb, pipeline, targets, ruler, watch, catalog, muting, external };
+    let engine = Engine {
+        checker,
+        tsdb,
+        pipeline,
+        targets,
+        ruler,
+        watch,
+        catalog,
+        muting,
+        external,
+        outbox,
+    };
     app.ready(engine).expect("ready");
     Served { router: router(Arc::clone(&app)), app, _directory: directory }
 }
@@ -474,22 +489,4 @@ async fn a_query_stops_when_its_time_is_up_and_when_its_client_leaves() {
     client.abort();
     let why = tokio::task::spawn_blocking(move || why.recv()).await.expect("waits");
     assert_eq!(why.expect("ended"), QueryError::Cancelled);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_query_that_finds_no_place_in_time_is_refused_and_the_running_one_goes_on() {
-    let mut settings = Settings::default();
-    settings.query.concurrency = 1;
-    let served = serve(settings);
-    let (began, begun) = std::sync::mpsc::channel();
-    let (ended, why) = std::sync::mpsc::channel();
-    let app = Arc::clone(&served.app);
-    let long = asked(&served, Duration::from_secs(600));
-    let running =
-        tokio::spawn(async move { run(&app, &long, String::new(), endless(began, ended)).await });
-    tokio::task::spawn_blocking(move || begun.recv()).await.expect("waits").expect("begun");
-    let (status, answer) = get(&served, "/api/v1/query?query=up&timeout=50ms").await;
-    assert_eq!((status.as_u16(), &answer["errorType"]), (503, &Value::from("timeout")));
-    assert!(why.try_recv().is_err(), "the running query was stopped");
-    running.abort();
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::api::load_tls;
 use crate::collect::scrape::Plan;
 use crate::config::Inputs;
+use crate::engine::outbox::check_channels;
 use crate::engine::ruler::read_rule_files;
 
 use super::Outcome;
@@ -25,6 +26,7 @@ pub(super) fn run(args: &CheckConfigArgs) -> Outcome {
     load_tls(&settings.tls).map_err(anyhow::Error::msg)?;
     Plan::new(&settings.scrape, &settings.limits)?;
     read_rule_files(&settings.rules.files).map_err(anyhow::Error::msg)?;
+    check_channels(&settings).map_err(anyhow::Error::msg)?;
     println!("{} is valid", args.file.display());
     Ok(())
 }

@@ -42,7 +42,7 @@ pub use scrape::{
 pub use server::{Log, LogFormat, Server, Tls};
 pub use storage::{Retention, Storage};
 pub use units::ByteSize;
-pub use watch::{Checks, Defaults, Incidents, Notify};
+pub use watch::{Checks, Deadman, Defaults, Incidents, Notify};
 
 pub use crate::trust::{Secret, TlsClient};
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Period;
 use crate::model::{Inhibition, Name, Route};
+use crate::trust::Secret;
 
 /// How checks are run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,22 @@ impl Default for Checks {
     }
 }
 
+/// `[notify.deadman]`: a ping that is sent only while the watch works.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deadman {
+    /// What is asked (GET): the ping URL of Healthchecks or the like. A secret: whoever has it
+    /// can hold the switch.
+    pub url: Secret,
+    /// How often.
+    #[serde(default = "every_minute")]
+    pub every: Period,
+}
+
+fn every_minute() -> Period {
+    Period::from_secs(60)
+}
+
 /// Who is told, and how alerts are grouped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -52,6 +69,12 @@ pub struct Notify {
     pub group_interval: Period,
     /// How long until a group that goes on is told again.
     pub repeat_interval: Period,
+    /// How long a notification is tried that is not taken; then it is dead, and can be sent again
+    /// by hand.
+    pub ttl: Period,
+    /// A ping to somebody who raises the alarm when it stops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadman: Option<Deadman>,
     /// Routes, asked in order; the first that matches takes the alert.
     pub route: Vec<Route>,
     /// Which alerts make which others not worth telling.
@@ -67,6 +90,8 @@ impl Default for Notify {
             group_wait: Period::from_secs(2),
             group_interval: Period::from_secs(15),
             repeat_interval: Period::from_secs(4 * 3600),
+            ttl: Period::from_secs(86_400),
+            deadman: None,
             route: Vec::new(),
             inhibit: Vec::new(),
         }

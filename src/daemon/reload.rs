@@ -7,6 +7,7 @@ use crate::collect::scrape::Plan;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::engine::checker::examine_file;
+use crate::engine::outbox::check_channels;
 use crate::engine::ruler::read_rule_files;
 use crate::rules::RuleFile;
 
@@ -33,6 +34,7 @@ pub(super) fn reload(
     let filter = read_level(&settings.log)?;
     let plan = Plan::new(&settings.scrape, &settings.limits).map_err(|e| e.to_string())?;
     let rules = read_rule_files(&settings.rules.files)?;
+    check_channels(&settings)?;
     examine_file(&settings)?;
     super::start::check_rules(&settings)?;
     let stored = crate::api::tokens::list(pipeline.tsdb().store()).map_err(|e| e.to_string())?;

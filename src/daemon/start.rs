@@ -18,6 +18,7 @@ use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::engine::checker::{Checker, CheckerParts, default_checks, examine_file};
+use crate::engine::outbox::{Outbox, check_channels};
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
 use crate::model::Origin;
@@ -47,6 +48,7 @@ struct Running {
     ruler: Arc<Ruler>,
     checker: Arc<Checker>,
     catalog: Arc<Catalog>,
+    outbox: Arc<Outbox>,
     watch: Watch,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
@@ -218,6 +220,7 @@ async fn begin(
     catalog.take_up(&settings, built_in, clock.now()).await;
     let watch =
         Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock)).map_err(DaemonError::Start)?;
+    check_channels(&settings).map_err(DaemonError::Start)?;
     let ruler = Arc::new(Ruler::new(
         pipeline.clone(),
         Arc::clone(clock),
@@ -237,6 +240,15 @@ async fn begin(
     // Incidents that waited while we were down are told only once it is known to whom.
     informed.inform(&settings).await.map_err(|error| DaemonError::Start(error.to_string()))?;
     tokio::spawn(informed.keep_informed(changed.clone()));
+    let outbox = Outbox::start(
+        &watch,
+        &catalog,
+        changed.clone(),
+        Arc::clone(clock),
+        Arc::clone(&app.telemetry),
+        || Ok(()),
+    );
+    let outbox = Arc::new(outbox);
     let parts = CheckerParts {
         pipeline: pipeline.clone(),
         watch: watch.clone(),
@@ -252,6 +264,7 @@ async fn begin(
         muting: Arc::clone(&muted.muting),
         external: Arc::clone(&muted.external),
         watch: watch.clone(),
+        outbox: Arc::clone(&outbox),
         catalog: Arc::clone(&catalog),
         tsdb: Arc::clone(pipeline.tsdb()),
         pipeline: pipeline.clone(),
@@ -270,7 +283,18 @@ async fn begin(
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
-    Ok(Running { pipeline, targets, ruler, checker, catalog, watch, changes, stop_upkeep, upkeep })
+    Ok(Running {
+        pipeline,
+        targets,
+        ruler,
+        checker,
+        catalog,
+        outbox,
+        watch,
+        changes,
+        stop_upkeep,
+        upkeep,
+    })
 }
 
 fn start_collectors(
@@ -344,6 +368,7 @@ async fn end(running: Running) {
         ruler,
         checker,
         catalog: _,
+        outbox,
         watch,
         changes,
         stop_upkeep,
@@ -362,6 +387,7 @@ async fn end(running: Running) {
     if tokio::time::timeout(DRAIN, ruler.stop()).await.is_err() {
         tracing::warn!("evaluating rules did not end in time");
     }
+    outbox.stop().await;
     // After all that find something, before the writer.
     if tokio::time::timeout(DRAIN, watch.close()).await.is_err() {
         tracing::warn!("the watch did not end in time; nothing that it acknowledged is lost");

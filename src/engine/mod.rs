@@ -8,6 +8,7 @@ pub mod checker;
 mod group;
 pub mod history;
 mod intake;
+pub mod outbox;
 mod pipeline;
 pub mod ruler;
 mod upkeep;

@@ -7,11 +7,13 @@
 
 mod instruments;
 mod render;
+mod sending;
 
 use std::sync::atomic::Ordering;
 
 pub use instruments::{Counter, DurationHistogram, Gauge, LabeledCounter};
 pub use render::{Collected, RowSink, Sink, TextSink};
+pub use sending::Sending;
 
 use crate::model::MetricType;
 
@@ -159,6 +161,8 @@ pub struct Telemetry {
     pub deliveries: LabeledCounter<1>,
     /// Transactions of the watch, by `outcome` (`success`, `failure`).
     pub watch_commits: LabeledCounter<1>,
+    /// Notifications on their way to channels.
+    pub sending: Sending,
 }
 
 impl Default for Telemetry {
@@ -210,6 +214,7 @@ impl Telemetry {
             deliveries_pending: Gauge::default(),
             deliveries: LabeledCounter::new(["outcome"]),
             watch_commits: LabeledCounter::new(["outcome"]),
+            sending: Sending::new(QUERY_BOUNDS_S),
         }
     }
 
@@ -276,6 +281,7 @@ impl Telemetry {
         }
         sink.family("vedette_http_requests_total", C, "HTTP requests, by handler and status code.");
         self.http_requests.points(sink);
+        self.sending.render(sink);
 
         let counters = [
             (

@@ -7,8 +7,8 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::target::{Pool, Target};
-use super::tls::client_config;
 use crate::decode::exposition;
+use crate::trust::client_config;
 
 /// Redirects that are followed, as many as Go's client does.
 const REDIRECTS_MAX: usize = 10;

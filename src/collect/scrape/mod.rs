@@ -9,7 +9,8 @@ mod state;
 mod target;
 #[cfg(test)]
 mod tests;
-mod tls;
+#[cfg(test)]
+mod tls_tests;
 
 pub use client::{Answer, Client};
 pub use state::{Outcome, ScrapeState};
