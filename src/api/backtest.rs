@@ -12,7 +12,7 @@ use crate::engine::ruler::{Backtest, PastAlert, Period as Played};
 use crate::model::{Delivery, NotifiedAlert, Origin, Period, RuleDefinition, RuleMode, Timestamp};
 use crate::rules::{AlertRule, compile};
 
-use super::json::success;
+use super::json::{seconds, success};
 use super::objects::read_definition;
 use super::request::read_json;
 use super::state::App;
@@ -92,7 +92,7 @@ async fn play(
     shown["query"] = json!(query);
     shown["start"] = json!(from);
     shown["end"] = json!(until);
-    shown["interval"] = json!(interval_ms as f64 / 1000.0);
+    shown["interval"] = seconds(interval_ms);
     Ok(success(&shown))
 }
 
@@ -114,7 +114,7 @@ fn report_json(report: &Backtest) -> Value {
 }
 
 fn alert_json(alert: &PastAlert) -> Value {
-    let until = alert.ended_at.map(|ended| ended.since(alert.fired_at) as f64 / 1000.0);
+    let until = alert.ended_at.map(|ended| seconds(ended.since(alert.fired_at)));
     json!({
         "labels": alert.labels,
         "active_at": alert.active_at,

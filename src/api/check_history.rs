@@ -15,7 +15,7 @@ use crate::model::{CheckDefinition, CheckStatus, Name, Timestamp};
 use crate::store::StoreError;
 
 use super::checks::result_json;
-use super::json::success;
+use super::json::{seconds, success};
 use super::objects::{find, paged};
 use super::request::{blocking, read_params};
 use super::state::App;
@@ -105,10 +105,6 @@ fn percent(ratio: Option<f64>) -> Value {
     // Thousandths of a percent; what is not all the time is never shown as 100.
     let rounded = ratio.map(|ratio| (ratio * 100_000.0).floor() / 1000.0);
     json!(rounded)
-}
-
-fn seconds(millis: i64) -> f64 {
-    millis as f64 / 1000.0
 }
 
 fn uptime_json(span: Span, spent: &Uptime) -> Value {

@@ -75,6 +75,14 @@ fn push_integer(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(&digits[place..]);
 }
 
+/// Milliseconds as seconds: a whole number where they are whole, as Go writes them.
+pub(super) fn seconds(millis: i64) -> serde_json::Value {
+    match millis % 1000 {
+        0 => (millis / 1000).into(),
+        _ => (millis as f64 / 1000.0).into(),
+    }
+}
+
 /// Appends a time as seconds: whole, or with exactly three decimals.
 pub(super) fn push_time(out: &mut Vec<u8>, at_ms: i64) {
     if at_ms < 0 {

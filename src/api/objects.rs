@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::watch::{Catalog, Defined, DefinitionError, Definitions, WatchError};
 use crate::model::{Definition, Origin, parse_duration_ms};
 
-use super::json::success;
+use super::json::{seconds, success};
 use super::params::Params;
 use super::request::{header_text, read_json};
 use super::state::App;
@@ -106,10 +106,7 @@ pub(super) fn shown<T: Object>(app: &App, defined: &Defined<T>) -> Value {
         if let Some(value) = object.get_mut(*name)
             && let Some(millis) = value.as_str().and_then(|text| parse_duration_ms(text).ok())
         {
-            *value = match millis % 1000 {
-                0 => json!(millis / 1000),
-                _ => json!(millis as f64 / 1000.0),
-            };
+            *value = seconds(millis);
         }
     }
     object.insert("origin".to_owned(), json!(defined.origin));

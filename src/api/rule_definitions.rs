@@ -13,7 +13,7 @@ use crate::model::{AlertKey, Labels, Origin, RuleDefinition, Severity};
 use crate::rules::{AlertRule, Evaluation, ShownAlert, compile, shown_alerts};
 
 use super::alerts::{active_alerts, alert_json};
-use super::json::success;
+use super::json::{seconds, success};
 use super::objects::{Object, find, read_definition};
 use super::request::read_json;
 use super::state::App;
@@ -96,7 +96,7 @@ async fn try_out(app: &App, definition: &RuleDefinition) -> Result<Response<Body
     Ok(success(&json!({
         "query": rule.query,
         "at": at,
-        "for": rule.for_ms as f64 / 1000.0,
+        "for": seconds(rule.for_ms),
         "found": evaluation.found.as_str(),
         "size": evaluation.size,
         "values": values_json(&evaluation),
@@ -149,10 +149,10 @@ pub(super) async fn explain(
         "mode": rule.mode,
         "state": current.states.state().as_str(),
         "waiting_for": current.waiting_for,
-        "interval": live.interval_ms as f64 / 1000.0,
-        "for": rule.for_ms as f64 / 1000.0,
-        "keep_firing_for": rule.keep_firing_for_ms as f64 / 1000.0,
-        "cooldown": rule.cooldown_ms as f64 / 1000.0,
+        "interval": seconds(live.interval_ms),
+        "for": seconds(rule.for_ms),
+        "keep_firing_for": seconds(rule.keep_firing_for_ms),
+        "cooldown": seconds(rule.cooldown_ms),
         "last_error": last_error.filter(|error| !error.is_empty()),
         "alerts": alerts,
         "evaluations": evaluations,

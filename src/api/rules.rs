@@ -14,7 +14,7 @@ use crate::rules::{Rule, RuleKind, RuleState};
 
 use super::ApiError;
 use super::alerts::active_alerts;
-use super::json::success;
+use super::json::{seconds, success};
 use super::params::Params;
 use super::request::read_params;
 use super::state::App;
@@ -190,7 +190,7 @@ fn group_json(live: &LiveGroup, rules: Vec<Value>) -> Value {
         "name": live.group.name,
         "file": live.file,
         "rules": rules,
-        "interval": live.interval_ms as f64 / 1000.0,
+        "interval": seconds(live.interval_ms),
         "limit": live.group.limit,
         "evaluationTime": state.evaluation_time.as_secs_f64(),
         "lastEvaluation": time(state.last_evaluation),
@@ -222,7 +222,7 @@ impl Wanted {
             shown["mode"] = json!(definition.mode);
             shown["severity"] = json!(definition.severity);
             shown["channels"] = json!(definition.channels);
-            shown["cooldown"] = json!(alerting.rule.cooldown_ms as f64 / 1000.0);
+            shown["cooldown"] = seconds(alerting.rule.cooldown_ms);
             shown["description"] = json!(definition.description);
             if let Some(metric) = alerting.waiting_for() {
                 shown["waitingFor"] = metric.into();
@@ -235,13 +235,15 @@ impl Wanted {
 fn rule_json(rule: &Rule, state: &RuleState) -> Value {
     let mut out = Map::new();
     let mut put = |name: &str, value: Value| out.insert(name.to_owned(), value);
-    let labels = labels_of(rule);
+    // As they are written: one whose value is empty takes a label away, and is shown too.
+    let labels: Map<String, Value> =
+        rule.labels.iter().map(|(n, v)| (n.clone(), v.as_str().into())).collect();
     match &rule.kind {
         RuleKind::Recording => {
             put("name", rule.name.as_str().into());
             put("query", rule.query.as_str().into());
             if !labels.is_empty() {
-                put("labels", json!(labels));
+                put("labels", Value::Object(labels));
             }
         }
         RuleKind::Alerting { for_ms, keep_firing_for_ms, annotations } => {
@@ -250,9 +252,9 @@ fn rule_json(rule: &Rule, state: &RuleState) -> Value {
             put("state", "inactive".into());
             put("name", rule.name.as_str().into());
             put("query", rule.query.as_str().into());
-            put("duration", json!(*for_ms as f64 / 1000.0));
-            put("keepFiringFor", json!(*keep_firing_for_ms as f64 / 1000.0));
-            put("labels", json!(labels));
+            put("duration", seconds(*for_ms));
+            put("keepFiringFor", seconds(*keep_firing_for_ms));
+            put("labels", Value::Object(labels));
             put("annotations", Value::Object(annotations));
             put("alerts", json!([]));
         }

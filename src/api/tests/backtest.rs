@@ -42,7 +42,7 @@ async fn a_backtest_says_what_would_have_fired_and_who_would_have_heard() {
     let (status, answer) = send(&served, Method::POST, path, &asked().to_string()).await;
     assert_eq!(status, 200, "{answer}");
     let report = &answer["data"];
-    assert_eq!((&report["evaluations"], &report["interval"]), (&json!(10), &json!(60.0)));
+    assert_eq!((&report["evaluations"], &report["interval"]), (&json!(10), &json!(60)));
     let alert = &report["alerts"][0];
     assert_eq!(alert["active_at"], at(-540));
     assert_eq!(alert["fired_at"], at(-420));

@@ -71,5 +71,11 @@ pub(super) fn restore(
             Ok(None) => None,
             Err(error) => return Err(failed(error)),
         };
+    // That is written now and then; whatever was found or decided after it was seen too.
+    let seen = known.values().flat_map(|known: &Known| {
+        let last = known.last.as_ref().map(|last| last.result.at);
+        last.into_iter().chain([known.state.since()])
+    });
+    let last_ran = last_ran.map(|noted: Timestamp| seen.fold(noted, Timestamp::max));
     Ok(Restored { ledger: Ledger::new(known), last_ran })
 }
