@@ -225,7 +225,10 @@ fn weekday_names(field: &str) -> Result<String, String> {
         let (from, to) = match range.split_once('-') {
             _ if matches!(range, "*" | "?") => (0, 6),
             // A range may end with a Sunday, by whichever name.
-            Some((from, to)) => (day(from, 0)?, day(to, 7)?),
+            Some((from, to)) => {
+                let from = day(from, 0)?;
+                (from, day(to, if from == 0 { 0 } else { 7 })?)
+            }
             None if part.contains('/') => (day(range, 0)?, 6),
             None => (day(range, 0)?, day(range, 0)?),
         };

@@ -42,7 +42,7 @@ fn a_rule_made_over_the_api_fires_is_explained_and_ends_with_its_removal() {
     let (_, listed) = daemon.get("/api/v1/rules");
     let group = &listed["data"]["groups"][0];
     assert_eq!((&group["name"], &group["file"]), (&json!("queue-deep"), &json!("")));
-    assert_eq!((&group["origin"], &group["interval"]), (&json!("api"), &json!(1.0)));
+    assert_eq!((&group["origin"], &group["interval"]), (&json!("api"), &json!(1)));
     assert_eq!(group["rules"][0]["state"], "firing");
     assert_eq!(group["rules"][0]["type"], "alerting");
     let (_, explained) = daemon.get("/api/v1/rules/queue-deep/explain");

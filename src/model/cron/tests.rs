@@ -160,6 +160,16 @@ fn times_of_a_range_are_those_from_its_start_until_before_its_end() {
     assert_eq!(found, [from, at("2026-11-21T11:00:00Z")]);
 }
 
+#[test]
+fn a_range_of_sundays_is_sunday_alone() {
+    for weekday in ["0-0", "sun-sun", "0", "7-7"] {
+        let weekly = schedule(&format!("0 0 * * {weekday}"), "");
+        let next = weekly.next_after(at("2026-11-21T10:00:00Z"));
+        assert_eq!(next, Some(at("2026-11-22T00:00:00Z")), "{weekday}");
+        assert_eq!(weekly.next_after(at("2026-11-22T00:00:00Z")), Some(at("2026-11-29T00:00:00Z")));
+    }
+}
+
 fn field(first: u8, last: u8) -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just("*".to_owned()),
