@@ -12,3 +12,4 @@ mod checks;
 mod pending_kill;
 mod rule_api;
 mod ruler;
+mod sending;
