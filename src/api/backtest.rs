@@ -14,7 +14,7 @@ use crate::rules::{AlertRule, compile};
 
 use super::json::{seconds, success};
 use super::objects::read_definition;
-use super::request::read_json;
+use super::request::{read_json, read_optional_json};
 use super::state::App;
 use super::{ApiError, ErrorKind};
 
@@ -56,10 +56,7 @@ pub(super) async fn of_name(
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Response<Body>, ApiError> {
-    let asked: Asked = match request.headers().get(axum::http::header::CONTENT_LENGTH) {
-        Some(length) if length != "0" => read_json(&app, request).await?,
-        _ => Asked::default(),
-    };
+    let asked: Asked = read_optional_json(&app, request).await?;
     if asked.rule.is_some() {
         let message = "rule: the path names one; send a definition to /api/v1/rules/backtest";
         return Err(ApiError::bad_data(message));

@@ -21,7 +21,7 @@ use super::auth::Caller;
 use super::json::success;
 use super::objects::paged;
 use super::params::Params;
-use super::request::{blocking, header_text, read_json};
+use super::request::{blocking, header_text, read_optional_json};
 use super::state::App;
 use super::{ApiError, ErrorKind};
 
@@ -213,6 +213,8 @@ async fn deliveries(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answ
 struct Asked {
     by: Option<String>,
     version: Option<u64>,
+    /// Written down with whatever else is done.
+    note: Option<String>,
     until: Option<Timestamp>,
     #[serde(rename = "for")]
     hold: Option<Period>,
@@ -241,15 +243,13 @@ async fn act(
     kind: impl FnOnce(&Asked, Timestamp) -> Result<ActKind, ApiError>,
 ) -> Answered {
     let seen = if_match(request.headers())?;
-    let empty = header_text(request.headers(), &header::CONTENT_LENGTH) == "0"
-        || (request.headers().get(header::CONTENT_LENGTH).is_none()
-            && request.headers().get(header::TRANSFER_ENCODING).is_none());
-    let body = if empty { Asked::default() } else { read_json::<Asked>(app, request).await? };
+    let body: Asked = read_optional_json(app, request).await?;
     let kind = kind(&body, app.clock.now())?;
     let by = body.by.filter(|by| !by.is_empty()).unwrap_or_else(|| caller.name.clone());
     let watch = &app.engine()?.watch;
     let incident = read(app, id, |_, incident| Ok(incident.id)).await?;
-    let act = Act { by, version: body.version.or(seen), kind };
+    let note = body.note.filter(|note| !note.is_empty());
+    let act = Act { by, version: body.version.or(seen), note, kind };
     Ok(success(&shown(&*watch.act(incident, act).await?)))
 }
 

@@ -33,7 +33,22 @@ pub(super) async fn read_json<T: DeserializeOwned>(
     let (parts, body) = request.into_parts();
     let timeout = app.settings.load().server.body_timeout.duration();
     let body = read_body(&parts.headers, body, SMALL_BODY_BYTES_MAX, timeout).await?;
-    serde_json::from_slice(&body)
+    read_bytes(&body)
+}
+
+/// A small JSON body; none is as good as an empty object.
+pub(super) async fn read_optional_json<T: DeserializeOwned + Default>(
+    app: &App,
+    request: Request,
+) -> Result<T, ApiError> {
+    let (parts, body) = request.into_parts();
+    let timeout = app.settings.load().server.body_timeout.duration();
+    let body = read_body(&parts.headers, body, SMALL_BODY_BYTES_MAX, timeout).await?;
+    if body.is_empty() { Ok(T::default()) } else { read_bytes(&body) }
+}
+
+fn read_bytes<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
+    serde_json::from_slice(body)
         .map_err(|error| ApiError::bad_data(format!("the body is not what is expected: {error}")))
 }
 

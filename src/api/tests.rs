@@ -28,6 +28,7 @@ use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 mod backtest;
 mod definitions;
 mod histograms;
+mod incidents;
 mod places;
 mod silences;
 

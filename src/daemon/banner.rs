@@ -30,6 +30,23 @@ fn text(settings: &Settings, address: SocketAddr) -> String {
     if collects.is_empty() {
         collects.push("nothing by itself".to_owned());
     }
+    let mut watches = Vec::new();
+    if settings.defaults.enabled {
+        watches.push("disk, clock and own API".to_owned());
+    }
+    for (count, noun) in [
+        (settings.check.len(), "check"),
+        (settings.rule.len(), "rule"),
+        (settings.rules.files.len(), "rule file"),
+        (settings.channel.len(), "channel"),
+    ] {
+        if count > 0 {
+            watches.push(format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    if watches.is_empty() {
+        watches.push("what the API is given".to_owned());
+    }
     let query = if settings.collect.host.enabled {
         "100 * (1 - avg(rate(node_cpu_seconds_total{mode=\"idle\"}[1m])))"
     } else {
@@ -40,12 +57,14 @@ fn text(settings: &Settings, address: SocketAddr) -> String {
         "\n  vedette {} is ready at {url}\n\n  \
          data      {}\n  \
          collects  {}\n  \
+         watches   {}\n  \
          try       curl '{url}/api/v1/query?query={metric}'\n            \
          vedette query '{query}'{}\n  \
          Grafana   add {url} as a Prometheus data source\n",
         env!("CARGO_PKG_VERSION"),
         settings.storage.path.join(DATABASE_FILE).display(),
         collects.join(", "),
+        watches.join(", "),
         if url == "http://127.0.0.1:9077" { String::new() } else { format!(" --url {url}") },
     )
 }
@@ -73,6 +92,7 @@ mod tests {
             "http://127.0.0.1:9077\n",
             "data/vedette.redb",
             "this machine every 15s, itself every 15s",
+            "watches   disk, clock and own API",
             "curl 'http://127.0.0.1:9077/api/v1/query?query=node_load1'",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");

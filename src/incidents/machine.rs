@@ -38,6 +38,8 @@ pub struct Act {
     pub by: String,
     /// The version that they saw; `None`: whatever it is.
     pub version: Option<u64>,
+    /// What they write down with it.
+    pub note: Option<String>,
     /// What.
     pub kind: ActKind,
 }

@@ -35,7 +35,7 @@ fn incident() -> Incident {
 }
 
 fn by(who: &str, kind: ActKind) -> Act {
-    Act { by: who.to_owned(), version: None, kind }
+    Act { by: who.to_owned(), version: None, note: None, kind }
 }
 
 #[test]

@@ -322,7 +322,10 @@ impl World {
             6 => ActKind::Assign(Some("somebody".to_owned())),
             _ => ActKind::Edit { severity: Some(Severity::Critical), title: None },
         };
-        self.apply(Request::Act(id, Act { by: "somebody".to_owned(), version: None, kind }));
+        self.apply(Request::Act(
+            id,
+            Act { by: "somebody".to_owned(), version: None, note: None, kind },
+        ));
     }
 
     /// Channels take what waits, each group's messages in order.
@@ -474,7 +477,8 @@ impl World {
         // What people reopened, people resolve.
         let open: Vec<_> = self.view().active().map(|incident| incident.id).collect();
         for id in open {
-            let act = Act { by: "last".to_owned(), version: None, kind: ActKind::Resolve };
+            let act =
+                Act { by: "last".to_owned(), version: None, note: None, kind: ActKind::Resolve };
             self.apply(Request::Act(id, act));
         }
         for _ in 0..40 {

@@ -1,7 +1,7 @@
 //! Runs checks, holds how each one is, and tells the watch.
 //!
-//! Owns: when checks are asked ([`timetable`]), what follows from what happened ([`ledger`]), the
-//! task that does it ([`actor`]), heartbeats, what each check shows as series. Never: protocols
+//! Owns: when checks are asked (`timetable`), what follows from what happened (`ledger`), the
+//! task that does it (`actor`), heartbeats, what each check shows as series. Never: protocols
 //! (`probes`), what an answer means (`checks`), incidents (`engine/watch`). Start reading at
 //! [`Checker`], then `ledger/mod.rs`.
 

@@ -101,7 +101,7 @@ fn question(shared: &Shared, live: &LiveGroup, alerting: &LiveAlerting, at: Time
         query_offset_ms: live.query_offset_ms,
         interval_ms: live.interval_ms,
         settle_since,
-        external_url: settings.notify.external_url.clone(),
+        external_url: shared.watch.view().external_url().to_owned(),
     }
 }
 

@@ -94,11 +94,11 @@ impl Ruler {
                  a longer interval"
             ));
         }
-        let rehearsal = self.shared.watch.view().rehearsal();
+        let view = self.shared.watch.view();
+        let rehearsal = view.rehearsal();
         let rehearsal =
             rehearsal.ok_or("the watch is not ready; try again in a moment".to_owned())?;
-        let settings = Arc::clone(&self.shared.settings.borrow());
-        let external_url = settings.notify.external_url.clone();
+        let external_url = view.external_url().to_owned();
         // Nobody stops it but the time that queries have.
         let (_running, mut stopped) = watch::channel(false);
         let play = ask(&self.shared, &mut stopped, move |reader, options| {

@@ -46,7 +46,7 @@ impl Ruler {
             query_offset_ms: settings.rules.query_offset.millis(),
             interval_ms: settings.rules.evaluation_interval.millis(),
             settle_since: None,
-            external_url: settings.notify.external_url.clone(),
+            external_url: self.shared.watch.view().external_url().to_owned(),
         };
         // Nobody stops it but the time that queries have.
         let (_running, mut stopped) = watch::channel(false);

@@ -133,6 +133,11 @@ impl Draft<'_> {
         }
         self.put(incident);
         self.follow(id, step);
+        if let Some(text) = &act.note {
+            let kind = ActKind::Note(text.clone());
+            // It is about what this act made of the incident, whatever was seen before.
+            return self.act(id, &Act { by: act.by.clone(), version: None, note: None, kind });
+        }
         self.state.incidents.get(&id).cloned().ok_or_else(absent)
     }
 

@@ -130,6 +130,11 @@ impl View {
         View::new(state, policy, store)
     }
 
+    /// Where people find vedette; empty before that is known.
+    pub fn external_url(&self) -> &str {
+        self.policy.as_ref().map_or("", |policy| policy.external_url.as_str())
+    }
+
     /// The same settings with no incident, on paper. `None` before there are settings.
     pub fn rehearsal(&self) -> Option<Rehearsal> {
         let policy = Policy::clone(self.policy.as_deref()?);

@@ -14,6 +14,8 @@ pub struct Observation {
     pub phases: Phases,
     /// Why there is no answer: what failed, where, and what that may mean.
     pub error: Option<String>,
+    /// Why nobody here can say how it is: then it is unknown, whatever the conditions say.
+    pub unknown: Option<String>,
     /// `[STATUS]`: an HTTP status, gRPC's serving status or an exit code.
     pub status: Option<i64>,
     /// `[BODY]`: what was answered, cut at the probe's bound.

@@ -40,9 +40,10 @@ pub(super) async fn ask(attempt: &mut Attempt, server: Option<&HostPort>) -> Res
         }
         None => {}
     }
-    attempt.note(
-        "source",
-        "nobody here says whether the clock is right; name a time server in settings.server",
+    // In a container it is the host's business.
+    attempt.seen.unknown = Some(
+        "nobody here says whether the clock is right; name a time server in settings.server"
+            .to_owned(),
     );
     Ok(())
 }
