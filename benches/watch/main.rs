@@ -99,6 +99,8 @@ fn figures() -> String {
 }
 
 fn fetch(url: &str) -> String {
+    // Installing it a second time is refused and does not matter.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let fetching = async { reqwest::get(url).await?.text().await };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(fetching).unwrap_or_else(|error| format!("{url}: {error}"))

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WantsClientCert, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::TlsClient;
+use super::tls_client::Identity;
 
 /// How connections are encrypted. Without `used` (nobody is asked over https) no authority is
 /// loaded, which saves a megabyte.
@@ -38,14 +39,32 @@ pub fn client_config(options: &TlsClient, used: bool) -> Result<ClientConfig, St
     } else {
         builder.with_root_certificates(roots)
     };
-    let mut config = match options.identity()? {
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
-            format!("tls.cert_file and tls.key_file do not fit together: {error}")
-        })?,
-        None => builder.with_no_client_auth(),
-    };
+    let mut config = with_identity(builder, options.identity()?)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// The end of a configuration: who we are, where the other side wants to know.
+///
+/// # Errors
+///
+/// When certificate and key do not fit together.
+pub fn with_identity(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: Option<Identity>,
+) -> Result<ClientConfig, String> {
+    match identity {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
+            format!("tls.cert_file and tls.key_file do not fit together: {error}")
+        }),
+        None => Ok(builder.with_no_client_auth()),
+    }
+}
+
+/// Takes any certificate whose key the peer can prove to have: for those who judge it after the
+/// handshake, or do not want to.
+pub fn any_certificate(provider: Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Verifier { provider, inner: None, name: None, accept_any: true })
 }
 
 /// Verifies for another name than the one dialled, or not at all.

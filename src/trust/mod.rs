@@ -8,7 +8,7 @@ mod hide;
 mod secret;
 mod tls_client;
 
-pub use client_config::client_config;
+pub use client_config::{any_certificate, client_config, with_identity};
 pub use hide::{HIDDEN, hide_secrets, restore_secrets};
 pub use secret::Secret;
-pub use tls_client::TlsClient;
+pub use tls_client::{Identity, TlsClient};

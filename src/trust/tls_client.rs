@@ -29,6 +29,9 @@ pub struct TlsClient {
     pub insecure_skip_verify: bool,
 }
 
+/// Our certificate with its chain, and its key.
+pub type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
 impl TlsClient {
     /// The authorities to trust: the file's, or else the machine's together with Mozilla's.
     /// Reads files; the machine's authorities are about a megabyte, so keep what is read.
@@ -102,9 +105,7 @@ impl TlsClient {
     /// # Errors
     ///
     /// Which file cannot be read, or that one is named without the other.
-    pub fn identity(
-        &self,
-    ) -> Result<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>, String> {
+    pub fn identity(&self) -> Result<Option<Identity>, String> {
         match (&self.cert_file, &self.key_file) {
             (Some(cert), Some(key)) => {
                 let chain = CertificateDer::pem_file_iter(cert)

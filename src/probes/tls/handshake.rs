@@ -8,12 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, InvalidMessage, ProtocolVersion,
-    SignatureScheme,
-};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::{CertificateError, ClientConfig, InvalidMessage, ProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -22,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 use super::certificate;
 use crate::probes::attempt::{Attempt, add, micros};
 use crate::probes::target::HostPort;
-use crate::trust::TlsClient;
+use crate::trust::{TlsClient, any_certificate, with_identity};
 
 /// Encrypts `stream`, notes phase, version and certificate, and verifies the certificate: chain,
 /// dates and name. `alpn` are the protocols to offer, best first.
@@ -94,60 +90,12 @@ async fn prepared(
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(JudgedLater { provider }));
-    let mut config = match identity {
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
-            format!("tls.cert_file and tls.key_file do not fit together: {error}")
-        })?,
-        None => builder.with_no_client_auth(),
-    };
+        .with_custom_certificate_verifier(any_certificate(provider));
+    let mut config = with_identity(builder, identity)?;
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     // Every attempt is a whole one: a resumed session would show no certificate.
     config.resumption = Resumption::disabled();
     Ok((config, verifier.map(|verifier| verifier as Arc<dyn ServerCertVerifier>)))
-}
-
-/// Takes any certificate whose key the peer can prove to have.
-#[derive(Debug)]
-struct JudgedLater {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for JudgedLater {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// Why there was no handshake, and what that may mean.
