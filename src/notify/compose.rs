@@ -9,9 +9,12 @@ pub const ALERTS_MAX: usize = 200;
 /// The most bytes of texts in one notification: with its frame it must fit a record of the file.
 const TEXT_BYTES_MAX: usize = 384 * 1024;
 
-/// One alert of a notification.
-pub fn notified(incident: &Incident) -> NotifiedAlert {
+/// One alert of a notification. `external_url` is where people find vedette.
+pub fn notified(incident: &Incident, external_url: &str) -> NotifiedAlert {
     let firing = incident.status != IncidentStatus::Resolved;
+    let link = &incident.alert.generator_url;
+    // A path is one of ours, and whoever reads this is elsewhere.
+    let ours = if link.starts_with('/') { external_url.trim_end_matches('/') } else { "" };
     NotifiedAlert {
         incident: incident.id,
         number: incident.number,
@@ -28,7 +31,7 @@ pub fn notified(incident: &Incident) -> NotifiedAlert {
             // A person's word counts where the alert has not ended.
             false => incident.ended_at.or(incident.resolved_at),
         },
-        generator_url: incident.alert.generator_url.clone(),
+        generator_url: format!("{ours}{link}"),
         acknowledged_by: incident.acknowledged_by.clone(),
     }
 }
@@ -46,7 +49,8 @@ pub fn compose<'i>(
     incidents: impl Iterator<Item = &'i Incident>,
     external_url: &str,
 ) -> Notification {
-    let mut alerts: Vec<NotifiedAlert> = incidents.map(notified).collect();
+    let mut alerts: Vec<NotifiedAlert> =
+        incidents.map(|incident| notified(incident, external_url)).collect();
     alerts.sort_by_key(|alert| (!alert.firing, alert.starts_at, alert.number));
     let mut bytes = 0;
     let fitting = alerts.iter().take(ALERTS_MAX).take_while(|alert| {
@@ -63,5 +67,32 @@ pub fn compose<'i>(
         alerts,
         truncated,
         external_url: external_url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_to_our_own_pages_are_whole_and_those_of_others_stay() {
+        let incident = |link: &str| -> Incident {
+            serde_json::from_value(serde_json::json!({
+                "id": uuid::Uuid::nil(), "number": 1, "key": "0", "status": "open",
+                "firing": true, "severity": "info", "title": "", "triggered_at": 0, "version": 1,
+                "alert": {
+                    "source": {"kind": "external"}, "labels": {}, "severity": "info",
+                    "starts_at": 0, "generator_url": link,
+                },
+            }))
+            .expect("an incident")
+        };
+        for (link, whole) in [
+            ("/api/v1/checks/a", "http://here:1/api/v1/checks/a"),
+            ("https://there/graph", "https://there/graph"),
+            ("", ""),
+        ] {
+            assert_eq!(notified(&incident(link), "http://here:1/").generator_url, whole);
+        }
     }
 }

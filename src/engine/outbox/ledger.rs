@@ -40,6 +40,6 @@ impl Ledger for Watch {
     fn told_firing(&self, channel: &Name) -> Vec<NotifiedAlert> {
         let view = self.view();
         let told = view.active().filter(|i| i.firing && i.told.contains(channel));
-        told.map(|incident| notified(incident)).collect()
+        told.map(|incident| notified(incident, view.external_url())).collect()
     }
 }
