@@ -45,9 +45,10 @@ pub(super) async fn of_body(
         ApiError::bad_data("rule: is missing; give the definition, or name a rule in the path")
     })?;
     let definition: RuleDefinition = read_definition(body)?;
-    let rule = compile(&definition, Origin::Api).map_err(ApiError::bad_data)?.rule;
-    let interval_ms = definition.interval.map(Period::millis);
-    play(&app, rule, interval_ms, asked).await
+    let compiled = compile(&definition, Origin::Api).map_err(ApiError::bad_data)?;
+    let default_ms = app.settings.load().rules.evaluation_interval.millis();
+    let interval_ms = compiled.group.interval_ms.unwrap_or(default_ms);
+    play(&app, compiled.rule, interval_ms, asked).await
 }
 
 /// `POST /api/v1/rules/{name}/backtest`: a rule of ours, else the first of a file with that name.
@@ -64,22 +65,21 @@ pub(super) async fn of_name(
     let (rule, interval_ms) = app.engine()?.ruler.alerting_rule(&name).ok_or_else(|| {
         ApiError::new(ErrorKind::NotFound, format!("there is no alerting rule named {name:?}"))
     })?;
-    play(&app, AlertRule::clone(&rule), Some(interval_ms), asked).await
+    play(&app, AlertRule::clone(&rule), interval_ms, asked).await
 }
 
 async fn play(
     app: &App,
     mut rule: AlertRule,
-    interval_ms: Option<i64>,
+    interval_ms: i64,
     asked: Asked,
 ) -> Result<Response<Body>, ApiError> {
     // What it would have done if it had counted.
     rule.mode = RuleMode::Active;
     rule.waits_for_data = false;
-    let default_ms = app.settings.load().rules.evaluation_interval.millis();
     let until = asked.end.unwrap_or_else(|| app.clock.now());
     let from = asked.start.unwrap_or_else(|| until.plus_millis(-BACK_MS));
-    let interval_ms = asked.interval.map(Period::millis).or(interval_ms).unwrap_or(default_ms);
+    let interval_ms = asked.interval.map_or(interval_ms, Period::millis);
     let (name, query) = (rule.name.clone(), rule.query.clone());
     let played = Played { from, until, interval_ms };
     let report = app.engine()?.ruler.backtest(Arc::new(rule), played).await;

@@ -17,6 +17,9 @@ use super::yaml::Place;
 const COOLDOWN: Period = Period::from_secs(900);
 /// The most alerts of a definition that does not say.
 const ALERTS_MAX: usize = 1000;
+/// How often a definition is evaluated that does not say: people are to hear of a breach well
+/// within a minute.
+const INTERVAL: Period = Period::from_secs(15);
 /// No definition is evaluated more often.
 const INTERVAL_MIN: Period = Period::from_secs(1);
 
@@ -75,7 +78,7 @@ pub fn compile(definition: &RuleDefinition, origin: Origin) -> Result<Compiled, 
     };
     let group = Group {
         name,
-        interval_ms: definition.interval.map(Period::millis),
+        interval_ms: Some(definition.interval.unwrap_or(INTERVAL).millis()),
         query_offset_ms: None,
         limit,
         rules: vec![shown],

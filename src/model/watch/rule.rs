@@ -121,7 +121,7 @@ pub struct RuleDefinition {
     /// How long it goes on firing after it held last; 0.
     #[serde(default)]
     pub keep_firing_for: Period,
-    /// How often it is evaluated; `rules.evaluation_interval` by default.
+    /// How often it is evaluated; 15 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Period>,
     /// How bad it is.
