@@ -16,6 +16,7 @@ mod name;
 mod period;
 mod sample;
 mod time;
+mod unquote;
 mod watch;
 
 pub use self::cron::{CronError, CronSchedule};
@@ -39,6 +40,7 @@ pub use sample::{
     HISTOGRAM_NAN, Reading, Row, STALE_NAN, Sample, SeriesId, is_histogram_mark, is_stale_nan,
 };
 pub use time::{DurationError, Timestamp, format_duration_ms, parse_duration_ms};
+pub use unquote::unquote;
 pub use watch::{
     Aggregate, Alert, AlertKey, AlertSource, ChannelDefinition, ChannelKind, CheckDefinition,
     CheckKind, CheckResult, CheckStatus, ConditionDefinition, ConditionOutcome, Definition,

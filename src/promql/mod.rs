@@ -26,7 +26,6 @@ mod source;
 mod span;
 mod token;
 mod typecheck;
-mod unquote;
 
 pub use annotations::Annotations;
 pub use answer::{Answer, Blame, MatrixSeries, Options, QueryError, Stop, Value, VectorSample};

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::{Labels, MatchOp, Matcher, is_classic_label_name};
+use crate::model::{Labels, MatchOp, Matcher, is_classic_label_name, unquote};
 
 /// Matchers of one object: bounds the work per alert.
 const MATCHERS_MAX: usize = 100;
@@ -104,7 +104,7 @@ impl Matchers {
             .ok_or_else(|| bad("no operator after the name"))?;
         let value = value.trim();
         let value = if is_quoted && value.starts_with('"') {
-            unquote(value).ok_or_else(|| bad("the value's quotes or escapes are broken"))?
+            quoted(value).ok_or_else(|| bad("the value's quotes or escapes are broken"))?
         } else {
             classic_value(value).map_err(bad)?
         };
@@ -145,7 +145,7 @@ fn split(text: &str) -> Vec<&str> {
 fn read_name(text: &str) -> Option<(String, bool, &str)> {
     if text.starts_with('"') {
         let end = closing_quote(text)?;
-        let name = unquote(&text[..=end])?;
+        let name = quoted(&text[..=end])?;
         return Some((name, true, text[end + 1..].trim_start()));
     }
     // Whatever has a meaning in the notation must stand in quotes (`isReserved` in
@@ -195,43 +195,12 @@ fn classic_value(text: &str) -> Result<String, &'static str> {
     Ok(out)
 }
 
-/// A text in double quotes with the escapes of Go (`strconv.Unquote`).
-fn unquote(text: &str) -> Option<String> {
+/// A text in double quotes, which end where it does.
+fn quoted(text: &str) -> Option<String> {
     if text.len() < 2 || closing_quote(text)? != text.len() - 1 {
         return None;
     }
-    let mut out = Vec::new();
-    let mut rest = text[1..text.len() - 1].chars();
-    while let Some(c) = rest.next() {
-        let mut push = |c: char| out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        if c != '\\' {
-            push(c);
-            continue;
-        }
-        let escape = rest.next()?;
-        let mut number = |first: &str, digits: usize, base: u32| {
-            let digits: String = first.chars().chain(rest.by_ref().take(digits)).collect();
-            u32::from_str_radix(&digits, base).ok()
-        };
-        match escape {
-            'a' => push('\u{7}'),
-            'b' => push('\u{8}'),
-            'f' => push('\u{c}'),
-            'n' => push('\n'),
-            'r' => push('\r'),
-            't' => push('\t'),
-            'v' => push('\u{b}'),
-            '\\' | '"' => push(escape),
-            'x' => out.push(u8::try_from(number("", 2, 16)?).ok()?),
-            '0'..='7' => {
-                out.push(u8::try_from(number(escape.encode_utf8(&mut [0; 4]), 2, 8)?).ok()?)
-            }
-            'u' => push(char::from_u32(number("", 4, 16)?)?),
-            'U' => push(char::from_u32(number("", 8, 16)?)?),
-            _ => return None,
-        }
-    }
-    String::from_utf8(out).ok()
+    unquote(text)
 }
 
 /// A matcher as text that [`Matchers::parse_one`] and Alertmanager read back.

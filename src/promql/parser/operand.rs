@@ -1,6 +1,8 @@
 //! Operands: literals, selectors, calls, aggregations, parentheses, and what may follow them
 //! (ranges, `offset`, `@`).
 
+use crate::model::unquote;
+
 use super::super::ast::{
     Aggregate, AggregateOp, At, BinaryOp, Call, Expr, MatrixSelector, Paren, StringLiteral,
     Subquery,
@@ -10,7 +12,6 @@ use super::super::print::format_value;
 use super::super::quote::quote;
 use super::super::span::Span;
 use super::super::token::{Token, TokenKind};
-use super::super::unquote::unquote;
 use super::duration::{Duration, WANTED};
 use super::{NESTING_MAX, Parsed, Parser, Result};
 

@@ -1,8 +1,9 @@
 //! What the text between quotes stands for.
 
-/// The text that a string token stands for; the lexer has checked its form. `None` where bytes
-/// written as escapes do not add up to UTF-8.
-pub(super) fn unquote(token: &str) -> Option<String> {
+/// The text that a quoted one stands for, with the escapes of Go (`strconv.Unquote`); between
+/// backquotes there are none. Where the quotes end is checked by the caller. `None` for an escape
+/// that Go does not know, and where bytes written as escapes do not add up to UTF-8.
+pub fn unquote(token: &str) -> Option<String> {
     let quote = token.chars().next()?;
     let inner = token.get(1..token.len().checked_sub(1)?)?;
     if quote == '`' || !inner.contains('\\') {
@@ -39,7 +40,8 @@ pub(super) fn unquote(token: &str) -> Option<String> {
             }
             'u' => push(char::from_u32(number(None, 4, 16)?)?),
             'U' => push(char::from_u32(number(None, 8, 16)?)?),
-            other => push(other),
+            other if other == '\\' || other == quote => push(other),
+            _ => return None,
         }
     }
     String::from_utf8(out).ok()
@@ -57,6 +59,7 @@ mod tests {
         );
         assert_eq!(unquote(r#""\xe2\x82\xac""#).as_deref(), Some("€"));
         assert_eq!(unquote(r#""\xff""#), None);
+        assert_eq!(unquote(r#""\q""#), None);
         assert_eq!(unquote(r"`a\n`").as_deref(), Some(r"a\n"));
         assert_eq!(unquote(r#"'it\'s "'"#).as_deref(), Some("it's \""));
     }
