@@ -3,7 +3,8 @@
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::target::HostPort;
+use super::settings;
+use super::target::{HostPort, percent_decoded};
 use crate::trust::{Secret, TlsClient, hide_secrets};
 
 /// Whether a connection is encrypted: libpq's `sslmode`, of which these are the ones that say
@@ -115,29 +116,19 @@ impl Server {
             ssl_mode,
         })
     }
-}
 
-/// Undoes percent-encoding (RFC 3986, 2.1).
-fn decode(text: &str) -> Result<String, String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = after
-            .get(..2)
-            .filter(|_| *first == b'%')
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        match hex {
-            Some(byte) => {
-                out.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                out.push(*first);
-                rest = after;
-            }
+    /// The password, read where it is kept; empty where there is none.
+    pub(super) async fn password(&self) -> Result<String, String> {
+        match &self.password {
+            Some(secret) => settings::secret(secret).await,
+            None => Ok(String::new()),
         }
     }
-    String::from_utf8(out).map_err(|_| "target: what its percent signs mean is no UTF-8".to_owned())
+}
+
+fn decode(text: &str) -> Result<String, String> {
+    String::from_utf8(percent_decoded(text))
+        .map_err(|_| "target: what its percent signs mean is no UTF-8".to_owned())
 }
 
 #[cfg(test)]

@@ -114,6 +114,21 @@ pub(super) fn url(target: &str, schemes: &[&str]) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Undoes percent-encoding (RFC 3986, 2.1). A percent sign without two digits stays.
+pub(super) fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        out.push(hex.unwrap_or(*first));
+        rest = if hex.is_some() { &after[2..] } else { after };
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ use reqwest::Url;
 use super::settings::Settings;
 use super::shown;
 use crate::probes::settings::secret;
+use crate::probes::target::percent_decoded;
 
 /// A request in the making; secrets are read.
 pub(super) struct Form {
@@ -137,19 +138,7 @@ fn basic(user: &str, password: &str) -> String {
 
 /// A URL's user or password without percent signs.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = match (first, tail) {
-            (b'%', [a, b, ..]) => {
-                std::str::from_utf8(&[*a, *b]).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok())
-            }
-            _ => None,
-        };
-        bytes.push(hex.unwrap_or(*first));
-        rest = if hex.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&percent_decoded(text)).into_owned()
 }
 
 #[cfg(test)]

@@ -77,10 +77,7 @@ pub(super) fn prepare(check: &CheckDefinition) -> Result<Box<dyn Probe>, String>
 impl Question for Postgres {
     fn put<'a>(&'a self, attempt: &'a mut Attempt) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let password = match &self.server.password {
-                Some(secret) => settings::secret(secret).await?,
-                None => String::new(),
-            };
+            let password = self.server.password().await?;
             let outcome = self.converse(attempt, &password).await;
             conceal(attempt, outcome, &[&password])
         })
