@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use crate::api::{self, App, Engine, ListenOptions, ReloadRequest, load_tls, router};
+use crate::api::{self, App, Engine, Gate, ListenOptions, ReloadRequest, load_tls, router, tokens};
 use crate::clock::{Clock, SystemClock};
 use crate::collect::host::{HostCollector, HostRoots};
 use crate::collect::own::OwnCollector;
@@ -208,6 +208,13 @@ async fn begin(
         .map_err(|error| DaemonError::Start(error.to_string()))?;
     let rules = read_rule_files(&settings.rules.files).map_err(DaemonError::Start)?;
     check_rules(&settings).map_err(DaemonError::Start)?;
+    // Before anything runs: what would be refused anyway must neither ask nor tell anybody.
+    let tokens = tokens::list(pipeline.tsdb().store())
+        .map_err(|error| DaemonError::Start(format!("cannot read tokens: {error}")))?;
+    let loopback = app.address.ip().is_loopback();
+    if Gate::new(&settings.auth, &tokens, loopback).refuses_to_listen() {
+        return Err(DaemonError::Start(needs_token(app.address)));
+    }
     let (changes, changed) = watch::channel(Arc::clone(&settings));
     let (sink, scraped) = mpsc::channel(SCRAPES_MAX);
     let targets = Targets::new(sink, Arc::clone(clock), Arc::clone(&app.telemetry));
@@ -240,15 +247,6 @@ async fn begin(
     // Incidents that waited while we were down are told only once it is known to whom.
     informed.inform(&settings).await.map_err(|error| DaemonError::Start(error.to_string()))?;
     tokio::spawn(informed.keep_informed(changed.clone()));
-    let outbox = Outbox::start(
-        &watch,
-        &catalog,
-        changed.clone(),
-        Arc::clone(clock),
-        Arc::clone(&app.telemetry),
-        || Ok(()),
-    );
-    let outbox = Arc::new(outbox);
     let parts = CheckerParts {
         pipeline: pipeline.clone(),
         watch: watch.clone(),
@@ -258,6 +256,15 @@ async fn begin(
     };
     let checker = Checker::start(parts, changed.clone()).map_err(DaemonError::Start)?;
     let checker = Arc::new(checker);
+    let outbox = Outbox::start(
+        &watch,
+        &catalog,
+        changed.clone(),
+        Arc::clone(clock),
+        Arc::clone(&app.telemetry),
+        checker.alive(),
+    );
+    let outbox = Arc::new(outbox);
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let engine = Engine {
         checker: Arc::clone(&checker),
@@ -272,9 +279,6 @@ async fn begin(
         ruler: Arc::clone(&ruler),
     };
     app.ready(engine).map_err(DaemonError::Start)?;
-    if app.gate().refuses_to_listen() {
-        return Err(DaemonError::Start(needs_token(app.address)));
-    }
     tokio::spawn(store_scrapes(pipeline.clone(), scraped));
     targets.reload(plan).await;
     ruler.reload(rules).await;

@@ -142,3 +142,17 @@ fn a_secret_is_not_shown_and_is_kept_when_it_is_sent_back() {
     let (status, refused) = daemon.post("/api/v1/channels", &exec.to_string());
     assert_eq!(status, 400, "{refused}");
 }
+
+#[test]
+fn the_dead_mans_switch_is_held_while_the_watch_works() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (url, arrived) = receiver();
+    let config = directory.path().join("config.toml");
+    let text = format!("[notify.deadman]\nurl = \"{url}\"\nevery = \"1s\"\n");
+    std::fs::write(&config, text).expect("written");
+    let config = config.to_str().expect("UTF-8");
+    let _daemon = Daemon::start_with(directory.path(), &["--config", config], &QUIET);
+    for _ in 0..2 {
+        arrived.recv_timeout(PATIENCE).expect("a ping").answer();
+    }
+}

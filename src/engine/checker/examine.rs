@@ -7,13 +7,12 @@ use std::time::Duration;
 use crate::config::Settings;
 use crate::engine::watch::Defined;
 use crate::model::{
-    CheckDefinition, CheckKind, CronSchedule, Definition as _, Labels, Name, Period, Severity,
-    Threshold,
+    CheckDefinition, CheckKind, Definition as _, Labels, Name, Period, Severity, Threshold,
 };
 
-use super::EVERY_MS_MIN;
 use super::alerts::RESERVED_LABELS;
 use super::run::{Question, RETRIES_MAX};
+use crate::checks::Schedule;
 
 /// The longest time that an attempt may take.
 const TIMEOUT_MS_MAX: i64 = 10 * 60_000;
@@ -63,14 +62,7 @@ pub fn examine_file(settings: &Settings) -> Result<(), String> {
 }
 
 fn one(check: &CheckDefinition, settings: &Settings) -> Result<(), String> {
-    if let Some(cron) = &check.cron {
-        CronSchedule::parse(cron, &check.zone).map_err(|error| error.to_string())?;
-    } else if !check.zone.is_empty() {
-        return Err("zone: without cron there is no clock to be read; remove it".to_owned());
-    }
-    if check.every.is_some_and(|every| every.millis() < EVERY_MS_MIN) {
-        return Err("every: is below 1s, more often than checks are asked".to_owned());
-    }
+    Schedule::of(check)?;
     if check.timeout.is_some_and(|t| t.millis() < 1 || t.millis() > TIMEOUT_MS_MAX) {
         return Err("timeout: use 1ms to 10m".to_owned());
     }

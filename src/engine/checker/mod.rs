@@ -31,17 +31,19 @@ pub use examine::{examine, examine_file};
 pub use ledger::heartbeat::Ping;
 pub use views::CheckView;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::checks::{INTERVAL_DEFAULT_MS, Schedule};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::engine::Pipeline;
 use crate::engine::history::History;
 use crate::engine::watch::{Catalog, Watch, WatchError};
-use crate::model::{CheckDefinition, CheckKind, CheckResult, CronSchedule, Name};
+use crate::model::{CheckDefinition, CheckKind, CheckResult, Name};
 use crate::telemetry::Telemetry;
 
 use ledger::Event;
@@ -79,6 +81,8 @@ struct Parts {
     telemetry: Arc<Telemetry>,
     history: Arc<History>,
     views: Arc<Views>,
+    /// When the task last said in the file that it runs: Unix milliseconds.
+    seen_ms: Arc<AtomicI64>,
 }
 
 enum Command {
@@ -109,6 +113,7 @@ pub enum RunError {
 pub struct Checker {
     commands: mpsc::Sender<Command>,
     views: Arc<Views>,
+    seen_ms: Arc<AtomicI64>,
     clock: Arc<dyn Clock>,
     task: Mutex<Option<tokio::task::JoinHandle<()>>>,
     upkeep: tokio::task::AbortHandle,
@@ -129,6 +134,7 @@ impl Checker {
         let history = History::open(pipeline.tsdb().store())
             .map_err(|error| format!("cannot read the history of checks: {error}"))?;
         let history = Arc::new(history);
+        let seen_ms = Arc::new(AtomicI64::new(clock.now().millis()));
         let restored = restore::restore(&pipeline, &catalog, &history)?;
         let upkeep = tokio::spawn(upkeep::keep_up(
             Arc::clone(&history),
@@ -143,6 +149,7 @@ impl Checker {
             telemetry,
             history,
             views: Arc::clone(&views),
+            seen_ms: Arc::clone(&seen_ms),
         };
         let (commands, waiting) = mpsc::channel(COMMANDS_MAX);
         let now_settings = Arc::clone(&settings.borrow());
@@ -158,10 +165,17 @@ impl Checker {
         Ok(Checker {
             commands,
             views,
+            seen_ms,
             clock,
             task: Mutex::new(Some(task)),
             upkeep: upkeep.abort_handle(),
         })
+    }
+
+    /// Asks, again and again, whether checks still run: the task says so in the file every 15 s.
+    pub fn alive(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static {
+        let (seen_ms, clock) = (Arc::clone(&self.seen_ms), Arc::clone(&self.clock));
+        move || is_alive(seen_ms.load(Ordering::Acquire), clock.now().millis())
     }
 
     /// How a check is; `None` for one that is not known yet, or not at all.
@@ -258,27 +272,35 @@ pub async fn ask_once(
     Ok((answer.measured.result.clone(), answer.excerpt))
 }
 
+/// Checks that were not seen to run for so long (ms) do not.
+const SILENT_MS_MAX: i64 = 60_000;
+
+fn is_alive(seen_ms: i64, now_ms: i64) -> Result<(), String> {
+    let silent_ms = now_ms.saturating_sub(seen_ms);
+    if silent_ms <= SILENT_MS_MAX {
+        return Ok(());
+    }
+    Err(format!("checks have not run for {} s", silent_ms / 1000))
+}
+
 /// When a check has its slots.
 fn plan_of(definition: &CheckDefinition, settings: &Settings) -> Plan {
     if definition.kind == CheckKind::Heartbeat {
         return Plan::Told;
     }
-    let every = definition.every.unwrap_or(settings.checks.every).millis().max(EVERY_MS_MIN);
-    match &definition.cron {
-        Some(cron) => match CronSchedule::parse(cron, &definition.zone) {
-            Ok(schedule) => Plan::Cron(schedule),
-            // Refused when it was defined; a file's is refused at load.
-            Err(error) => {
-                tracing::error!(check = %definition.name, %error, "asked at the default interval");
-                Plan::Every(every)
-            }
-        },
-        None => Plan::Every(every),
-    }
+    let schedule = match definition.cron {
+        Some(_) => Schedule::of(definition),
+        None => {
+            let every = definition.every.unwrap_or(settings.checks.every);
+            Schedule::every(&definition.name, Some(every))
+        }
+    };
+    Plan::Asked(schedule.unwrap_or_else(|error| {
+        // Refused when it was defined; a file's is refused at load.
+        tracing::error!(check = %definition.name, %error, "asked at the usual interval");
+        Schedule::Interval { every_ms: INTERVAL_DEFAULT_MS, phase_ms: 0 }
+    }))
 }
-
-/// No check is asked more often than this (ms).
-const EVERY_MS_MIN: i64 = 1000;
 
 /// The secret part of a heartbeat's address: 128 random bits.
 fn new_token() -> String {
@@ -289,4 +311,16 @@ fn new_token() -> String {
         return String::new();
     }
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_that_were_silent_for_over_a_minute_do_not_run() {
+        assert_eq!(is_alive(5_000, 65_000), Ok(()));
+        let error = is_alive(5_000, 66_001).expect_err("silent");
+        assert_eq!(error, "checks have not run for 61 s");
+    }
 }

@@ -1,5 +1,6 @@
 //! Committing what was decided, and telling it afterwards.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::engine::watch::{Watch, WatchError, Write};
@@ -85,7 +86,10 @@ impl Actor {
             Ok(()) => {
                 self.pause = COMMIT_PAUSES.0;
                 self.commit_after = None;
-                self.seen_at = seen_at.unwrap_or(self.seen_at);
+                if let Some(seen_at) = seen_at {
+                    self.seen_at = seen_at;
+                    self.parts.seen_ms.store(seen_at.millis(), Ordering::Release);
+                }
                 self.tell(taken, decision);
                 Ok(())
             }

@@ -130,13 +130,13 @@ impl Timetable {
                 entry.host = host;
                 if entry.plan != plan {
                     entry.plan = plan;
-                    let next = entry.plan.next_after(name, now);
+                    let next = entry.plan.next_after(now);
                     self.set_next(name, next);
                 }
             }
             None => {
                 let within = if restored { RESTORED_WITHIN_MS } else { NEW_WITHIN_MS };
-                let first = plan.first(name, now, within);
+                let first = plan.first(now, within);
                 let entry =
                     Entry { plan, host, counted: String::new(), next: None, phase: Phase::Idle };
                 self.entries.insert(name.clone(), entry);
@@ -197,7 +197,7 @@ impl Timetable {
                 continue;
             }
             // Slots that went by while nobody looked are left out too.
-            let (next, missed) = entry.plan.next_and_missed(&name, at, now);
+            let (next, missed) = entry.plan.next_and_missed(at, now);
             self.counts.skipped += missed;
             if entry.phase == Phase::Idle {
                 entry.phase = Phase::Waiting(at);
@@ -264,7 +264,7 @@ impl Timetable {
             }
             let next = match entry.plan {
                 Plan::Told => entry.next.map(|at| at.plus_millis(by_ms)),
-                _ => entry.plan.next_after(name, now),
+                _ => entry.plan.next_after(now),
             };
             self.set_next(name, next);
         }
