@@ -140,6 +140,8 @@ pub(super) async fn front(State(app): State<Arc<App>>) -> Response<Body> {
          <code>remote_write</code> (<code>/api/v1/write</code>).</p><ul>\
          <li><a href=\"/api/v1/query?query=node_load1\">one query</a>\
          <li><a href=\"/api/v1/label/__name__/values\">the names of all metrics</a>\
+         <li><a href=\"/api/v1/checks\">checks</a>, <a href=\"/api/v1/incidents\">incidents</a>, \
+         <a href=\"/api/v1/rules\">rules</a>, <a href=\"/api/v1/channels\">channels</a>\
          <li><a href=\"/api/v1/targets\">scrape targets</a>\
          <li><a href=\"/api/v1/status/tsdb\">the time-series engine</a>\
          <li><a href=\"/metrics\">metrics about vedette</a>\

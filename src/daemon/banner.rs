@@ -13,8 +13,7 @@ pub(super) fn show(settings: &Settings, address: SocketAddr) {
 }
 
 fn text(settings: &Settings, address: SocketAddr) -> String {
-    let scheme = if settings.tls.enabled() { "https" } else { "http" };
-    let url = format!("{scheme}://{}", reachable(address));
+    let url = own_url(settings, address);
     let mut collects = Vec::new();
     let built_in = [("this machine", &settings.collect.host), ("itself", &settings.collect.own)];
     for (what, collector) in built_in {
@@ -67,6 +66,12 @@ fn text(settings: &Settings, address: SocketAddr) -> String {
         watches.join(", "),
         if url == "http://127.0.0.1:9077" { String::new() } else { format!(" --url {url}") },
     )
+}
+
+/// Where a client on this machine finds the daemon.
+pub(super) fn own_url(settings: &Settings, address: SocketAddr) -> String {
+    let scheme = if settings.tls.enabled() { "https" } else { "http" };
+    format!("{scheme}://{}", reachable(address))
 }
 
 /// An address that a client on this machine can use.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::config::Settings;
 use crate::engine::watch::{Catalog, Policy, Watch, WatchError};
 use crate::incidents::Suppressions;
-
 use crate::model::IncidentStatus;
 use crate::telemetry::Telemetry;
 
+use super::banner::own_url;
 use super::loops::Changes;
 
 /// How often what the watch counts is carried over to the telemetry.
@@ -32,7 +32,7 @@ impl Informed {
     fn policy(&self, settings: &Settings) -> Policy {
         let channels = self.catalog.channels.list();
         let external_url = match settings.notify.external_url.is_empty() {
-            true => format!("http://{}", self.address),
+            true => own_url(settings, self.address),
             false => settings.notify.external_url.trim_end_matches('/').to_owned(),
         };
         Policy {
