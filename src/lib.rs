@@ -5,6 +5,7 @@
 
 // Floor 1: plain types, mathematics and trust.
 pub mod model;
+pub mod stats;
 pub mod trust;
 // Floor 2: pure rooms, settings and the store.
 pub mod checks;

@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("incidents", 2),
     ("notify", 2),
     ("experiments", 2),
+    ("features", 2),
     ("decode", 3),
     ("probes", 3),
     ("senders", 3),
@@ -45,6 +46,7 @@ const PURE_ROOMS: &[&str] = &[
     "incidents",
     "notify",
     "experiments",
+    "features",
 ];
 
 /// What a pure room does without. The standard library's hash maps are there because they
@@ -88,7 +90,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_tungstenite", &["probes/"]),
     ("snap", &["decode/", "tsdb/"]),
     ("cron", &["model/cron"]),
-    ("hdrhistogram", &["engine/history/"]),
+    ("hdrhistogram", &["engine/history/", "stats/"]),
+    ("statrs", &["stats/"]),
+    ("num_bigint", &["stats/"]),
     ("prost", &[]),
 ];
 

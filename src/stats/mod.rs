@@ -1,0 +1,5 @@
+//! Statistics: estimates, intervals and tests, right at any size of numbers.
+//!
+//! Owns: exact sums, what is estimated from them, distributions, fixed and sequential tests,
+//! power. Never: experiments, variants or decisions; numbers go in and come out. What cannot be
+//! computed is `None`, never NaN or infinity.
