@@ -2,4 +2,4 @@
 //!
 //! Owns: exact sums, what is estimated from them, distributions, fixed and sequential tests,
 //! power. Never: experiments, variants or decisions; numbers go in and come out. What cannot be
-//! computed is `None`, never NaN or infinity.
+//! computed is `None`, never NaN or infinity. Start reading at `exact.rs`.
