@@ -9,6 +9,7 @@ mod group;
 pub mod history;
 mod intake;
 pub mod outbox;
+pub mod outcomes;
 mod pipeline;
 pub mod ruler;
 mod upkeep;
