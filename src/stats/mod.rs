@@ -3,3 +3,18 @@
 //! Owns: exact sums, what is estimated from them, distributions, fixed and sequential tests,
 //! power. Never: experiments, variants or decisions; numbers go in and come out. What cannot be
 //! computed is `None`, never NaN or infinity.
+//! Start reading at [`Moments`]: what a sample is kept as; [`Estimate`] is what every test asks.
+
+mod dyadic;
+mod estimate;
+mod exact;
+#[cfg(test)]
+mod figures;
+mod moments;
+mod pairs;
+
+pub use dyadic::Dyadic;
+pub use estimate::{Adjusted, Estimate};
+pub use exact::{ExactSum, ExactSumError, VALUE_MAX, summable};
+pub use moments::Moments;
+pub use pairs::PairMoments;
