@@ -2,3 +2,7 @@
 //!
 //! Owns: assignment, the life of an experiment, sums of results, their analysis, guardrails.
 //! Never: storage, time or requests. Start reading at `assign.rs`, then `accumulate.rs`.
+
+pub mod accumulate;
+
+pub use accumulate::{Cell, CellSums, Sums, fold};
