@@ -9,13 +9,14 @@ use axum::http::{HeaderName, Response};
 use serde_json::json;
 
 use crate::decode::outcomes::read_outcomes;
+use crate::engine::experiments::ledger::LedgerError;
 use crate::features::{OutcomeBounds, check_outcome};
 
-use super::ApiError;
 use super::ingest::inflate;
 use super::json::success;
 use super::request::{header_text, read_large};
 use super::state::App;
+use super::{ApiError, ErrorKind};
 
 /// Outcomes of one request.
 const OUTCOMES_MAX: usize = 50_000;
@@ -25,6 +26,22 @@ const REFUSED_SHOWN: usize = 20;
 const FUTURE_MS_MAX: i64 = 600_000;
 /// A request that was made before carries the same key again.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+impl From<LedgerError> for ApiError {
+    fn from(error: LedgerError) -> Self {
+        let message = error.to_string();
+        match error {
+            LedgerError::UnknownExperiment(_) => ApiError::new(ErrorKind::NotFound, message),
+            LedgerError::Busy { .. } => ApiError::new(ErrorKind::TooMany, message).retry_after(1),
+            LedgerError::Stopping => ApiError::new(ErrorKind::Unavailable, message).retry_after(5),
+            // The cause was logged where it happened.
+            LedgerError::Store(_) => ApiError::new(
+                ErrorKind::Internal,
+                "the write failed and nothing of it is visible; send it again",
+            ),
+        }
+    }
+}
 
 /// `POST /api/v1/outcomes`: one, many, or NDJSON. Good ones are kept when others are not; what is
 /// answered as accepted is durable.
@@ -76,10 +93,8 @@ pub(super) async fn outcomes(
 
 /// `2 outcomes accepted, 1 repeated, 1 refused: outcome 3: cost: …`. Places count from 0.
 fn refusal(accepted: u64, repeated: u64, refused: &[(usize, String)]) -> String {
-    let mut text = format!(
-        "{accepted} outcomes accepted, {repeated} repeated, {} refused: ",
-        refused.len()
-    );
+    let mut text =
+        format!("{accepted} outcomes accepted, {repeated} repeated, {} refused: ", refused.len());
     for (n, (place, reason)) in refused.iter().take(REFUSED_SHOWN).enumerate() {
         let between = if n == 0 { "" } else { "; " };
         // Writing to a String cannot fail.

@@ -19,8 +19,8 @@ use super::auth::Caller;
 use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
-    exemplars, features, federate, guard, incidents, ingest, objectives, objects, otlp, outcomes, ping, query,
-    rule_definitions, rules, series, silences, status, syntax, targets,
+    exemplars, features, federate, guard, incidents, ingest, objectives, objects, otlp, outcomes,
+    ping, query, rule_definitions, rules, series, silences, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.

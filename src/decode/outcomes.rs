@@ -112,14 +112,16 @@ mod tests {
         assert_eq!(features(r#"{"feature":"a"}"#), ["a"]);
         assert_eq!(features(r#"[{"feature":"a"},{"feature":"b"}]"#), ["a", "b"]);
         assert_eq!(features(r#"{"outcomes":[{"feature":"a"},{"feature":"b"}]}"#), ["a", "b"]);
-        let lines = "{\"feature\":\"a\"}\n{\"feature\":\"b\"}\n\n{\"outcomes\":[{\"feature\":\"c\"}]}\n";
+        let lines =
+            "{\"feature\":\"a\"}\n{\"feature\":\"b\"}\n\n{\"outcomes\":[{\"feature\":\"c\"}]}\n";
         assert_eq!(features(lines), ["a", "b", "c"]);
         assert_eq!(features(""), [""; 0]);
     }
 
     #[test]
     fn a_bad_outcome_is_refused_by_its_place_and_keeps_no_good_one_out() {
-        let body = r#"{"outcomes":[{"feature":"a"},{"feature":"A b"},{"feature":"c","latency":1}]}"#;
+        let body =
+            r#"{"outcomes":[{"feature":"a"},{"feature":"A b"},{"feature":"c","latency":1}]}"#;
         let batch = read_outcomes(body.as_bytes()).expect("readable");
         assert_eq!((batch.outcomes.len(), batch.places.as_slice()), (1, [0].as_slice()));
         assert_eq!(batch.refused[0].0, 1);
@@ -131,7 +133,11 @@ mod tests {
     #[test]
     fn what_is_no_json_or_of_another_shape_is_refused_as_a_whole() {
         let error = |body: &str| read_outcomes(body.as_bytes()).expect_err("refused");
-        assert!(error("{\"feature\":").starts_with("line 1, column 11"), "{}", error("{\"feature\":"));
+        assert!(
+            error("{\"feature\":").starts_with("line 1, column 11"),
+            "{}",
+            error("{\"feature\":")
+        );
         assert!(error("7").contains("found a number"), "{}", error("7"));
         assert!(error("{\"outcomes\":7}").contains("found a number"));
     }

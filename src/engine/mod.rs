@@ -6,6 +6,7 @@
 
 pub mod checker;
 pub mod configurations;
+pub mod experiments;
 mod group;
 pub mod history;
 mod intake;

@@ -22,20 +22,26 @@ const REQUESTS_MAX: usize = 64;
 const APART: Duration = Duration::from_millis(100);
 
 /// Where the tallies are.
-pub type TalliesSource = Box<dyn Fn() -> Arc<Tallies> + Send + Sync>;
+pub type TalliesSource = Arc<dyn Fn() -> Arc<Tallies> + Send + Sync>;
 
 /// What writes outcomes as series. Clones share it.
 #[derive(Clone)]
 pub struct OutcomeSeries {
     requests: mpsc::Sender<oneshot::Sender<()>>,
+    tallies: TalliesSource,
 }
 
 impl OutcomeSeries {
     /// Starts the task that writes. It ends with the last clone.
     pub fn start(pipeline: Pipeline, clock: Arc<dyn Clock>, tallies: TalliesSource) -> Self {
         let (requests, waiting) = mpsc::channel(REQUESTS_MAX);
-        tokio::spawn(run(pipeline, clock, tallies, waiting));
-        OutcomeSeries { requests }
+        tokio::spawn(run(pipeline, clock, Arc::clone(&tallies), waiting));
+        OutcomeSeries { requests, tallies }
+    }
+
+    /// The tallies as they are now.
+    pub fn tallies(&self) -> Arc<Tallies> {
+        (self.tallies)()
     }
 
     /// Returns once everything that was counted before the call is written, or could not be

@@ -82,8 +82,10 @@ mod tests {
 
     #[test]
     fn differences_are_told_by_their_places() {
-        let before = json!({"model": "small", "limits": {"tokens": 10}, "a/b": [1, 2], "same": null});
-        let after = json!({"model": "large", "limits": {"calls": 5}, "a/b": [1, 3, 4], "same": null});
+        let before =
+            json!({"model": "small", "limits": {"tokens": 10}, "a/b": [1, 2], "same": null});
+        let after =
+            json!({"model": "large", "limits": {"calls": 5}, "a/b": [1, 3, 4], "same": null});
         let changes = serde_json::to_value(differences(&before, &after)).expect("encodes");
         let expected = json!([
             {"path": "/a~1b/1", "before": 2, "after": 3},

@@ -232,7 +232,11 @@ impl Around {
             figures: figures.show(window.millis),
             checks: checked.map(|(_, checks)| checks.clone()).unwrap_or_default(),
             open_incidents_count: incidents.len(),
-            open_incidents: incidents.iter().take(INCIDENTS_MAX).map(|i| open_incident(i)).collect(),
+            open_incidents: incidents
+                .iter()
+                .take(INCIDENTS_MAX)
+                .map(|i| open_incident(i))
+                .collect(),
             problems,
         }
     }
@@ -249,7 +253,7 @@ fn open_incident(incident: &Incident) -> OpenIncident {
     }
 }
 
-fn absent(noun: &str, name: &str) -> ApiError {
+pub(super) fn absent(noun: &str, name: &str) -> ApiError {
     let message = format!("there is no {noun} named {name:?}, and no outcome tells of one");
     ApiError::new(ErrorKind::NotFound, message)
 }
@@ -266,7 +270,10 @@ fn with_queries(app: &App, only: Option<&str>) -> Result<Vec<Arc<FeatureDefiniti
 }
 
 /// The labels that a summary may be taken apart by.
-fn apart_by(params: &Params, usual: Option<&'static str>) -> Result<Option<&'static str>, ApiError> {
+fn apart_by(
+    params: &Params,
+    usual: Option<&'static str>,
+) -> Result<Option<&'static str>, ApiError> {
     const LABELS: [&str; 5] = ["feature", "provider", "model", "experiment", "variant"];
     let Some(asked) = params.get("by") else { return Ok(usual) };
     let known = LABELS.into_iter().find(|label| *label == asked);
