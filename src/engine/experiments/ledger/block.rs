@@ -74,11 +74,9 @@ pub(super) fn encode(rows: &[Row]) -> Vec<u8> {
 }
 
 fn encode_column(metric: u16, rows: &[Row], out: &mut Vec<u8>) {
-    let found: Vec<Option<&UnitValue>> =
-        rows.iter().map(|(_, unit)| unit.value(metric)).collect();
+    let found: Vec<Option<&UnitValue>> = rows.iter().map(|(_, unit)| unit.value(metric)).collect();
     let values: Vec<&UnitValue> = found.iter().copied().flatten().collect();
-    let has_denominators =
-        values.iter().any(|value| value.denominator.to_bits() != 1f64.to_bits());
+    let has_denominators = values.iter().any(|value| value.denominator.to_bits() != 1f64.to_bits());
     let has_covariates = values.iter().any(|value| value.covariate.is_some());
     let mut flags = 0;
     if has_denominators {
@@ -134,9 +132,10 @@ impl<'a> Bits<'a> {
     /// How many are set before a place.
     fn rank(&self, place: usize) -> usize {
         let whole: u32 = self.0.iter().take(place / 8).map(|byte| byte.count_ones()).sum();
-        let rest = self.0.get(place / 8).map_or(0, |byte| {
-            (byte & ((1u16 << (place % 8)) - 1) as u8).count_ones()
-        });
+        let rest = self
+            .0
+            .get(place / 8)
+            .map_or(0, |byte| (byte & ((1u16 << (place % 8)) - 1) as u8).count_ones());
         (whole + rest) as usize
     }
 

@@ -313,9 +313,7 @@ fn take(
     Ok(match request {
         Request::Results { experiment, entries, key } => match board.get(experiment) {
             None => Err(LedgerError::UnknownExperiment(experiment.clone())),
-            Some(known) => {
-                Ok(Reply::Taken(draft.results(known, entries, key.as_deref())))
-            }
+            Some(known) => Ok(Reply::Taken(draft.results(known, entries, key.as_deref()))),
         },
         Request::Outcomes { outcomes, key } => {
             Ok(Reply::Taken(draft.outcomes(board, outcomes, key.as_deref())))

@@ -278,7 +278,10 @@ impl Ledger {
             let hash = self.inner.hasher.hash(Scope::Unit, number, unit);
             let found = self.inner.shared.exposure((number, hash)).map_err(store_error)?;
             let found = found.filter(fits);
-            return Ok(found.map(|exposure| LoggedExposure { unit: hash, exposure }).into_iter().collect());
+            return Ok(found
+                .map(|exposure| LoggedExposure { unit: hash, exposure })
+                .into_iter()
+                .collect());
         }
         let limit = filter.limit.clamp(1, EXPOSURES_PAGE_MAX);
         // The oldest on top, so that it goes when a newer one comes.

@@ -6,44 +6,39 @@ use crate::tsdb::varint;
 
 /// A unit of an experiment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Unit {
+pub(super) struct Unit {
     /// The variant that it was first seen in, by its place.
-    pub variant: u16,
+    pub(super) variant: u16,
     /// The epoch in which it was first seen, by its place.
-    pub epoch: u16,
+    pub(super) epoch: u16,
     /// When it was first seen.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// Whether it was seen in another variant later: it is in no sum then.
-    pub excluded: bool,
+    pub(super) excluded: bool,
     /// What its results come to, by the metric's place, which rises.
-    pub values: Vec<(u16, UnitValue)>,
+    pub(super) values: Vec<(u16, UnitValue)>,
 }
 
 impl Unit {
     /// One that was just seen for the first time.
-    pub fn new(exposure: Exposure) -> Unit {
+    pub(super) fn new(exposure: Exposure) -> Unit {
         let Exposure { variant, epoch, at, excluded } = exposure;
         Unit { variant, epoch, at, excluded, values: Vec::new() }
     }
 
     /// Its first exposure.
-    pub fn exposure(&self) -> Exposure {
-        Exposure {
-            variant: self.variant,
-            epoch: self.epoch,
-            at: self.at,
-            excluded: self.excluded,
-        }
+    pub(super) fn exposure(&self) -> Exposure {
+        Exposure { variant: self.variant, epoch: self.epoch, at: self.at, excluded: self.excluded }
     }
 
     /// What its results of a metric come to.
-    pub fn value(&self, metric: u16) -> Option<&UnitValue> {
+    pub(super) fn value(&self, metric: u16) -> Option<&UnitValue> {
         let place = self.values.binary_search_by_key(&metric, |(place, _)| *place).ok()?;
         self.values.get(place).map(|(_, value)| value)
     }
 
     /// Sets what its results of a metric come to.
-    pub fn set(&mut self, metric: u16, value: UnitValue) {
+    pub(super) fn set(&mut self, metric: u16, value: UnitValue) {
         match self.values.binary_search_by_key(&metric, |(place, _)| *place) {
             Ok(place) => self.values[place].1 = value,
             Err(place) => self.values.insert(place, (metric, value)),
@@ -51,7 +46,7 @@ impl Unit {
     }
 
     /// It was seen in another variant: what it did says nothing about either.
-    pub fn exclude(&mut self) {
+    pub(super) fn exclude(&mut self) {
         self.excluded = true;
         self.values.clear();
     }

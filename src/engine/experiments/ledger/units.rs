@@ -160,7 +160,8 @@ struct Run {
 impl Run {
     /// The block that a hash belongs to.
     fn begin(table: &TableReader<'_>, experiment: u32, hash: u64) -> Result<Run, StoreError> {
-        let mut run = Run { experiment, low: 0, lows: Vec::new(), until: Some(0), rows: Vec::new() };
+        let mut run =
+            Run { experiment, low: 0, lows: Vec::new(), until: Some(0), rows: Vec::new() };
         let entry = table.at_or_before(&keys::block(experiment, hash))?;
         let found = entry.and_then(|entry| keys::block_of(entry.key()));
         if let Some((owner, low)) = found
