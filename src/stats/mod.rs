@@ -5,6 +5,7 @@
 //! computed is `None`, never NaN or infinity.
 //! Start reading at [`Moments`]: what a sample is kept as; [`Estimate`] is what every test asks.
 
+mod distributions;
 mod dyadic;
 mod estimate;
 mod exact;
@@ -13,6 +14,10 @@ mod figures;
 mod moments;
 mod pairs;
 
+pub use distributions::{
+    beta_cdf, beta_sf, chi2_sf, f_sf, ln_gamma, normal_cdf, normal_isf, normal_pdf,
+    normal_quantile, normal_sf, t_isf, t_quantile, t_sf,
+};
 pub use dyadic::Dyadic;
 pub use estimate::{Adjusted, Estimate};
 pub use exact::{ExactSum, ExactSumError, VALUE_MAX, summable};
