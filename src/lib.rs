@@ -11,6 +11,8 @@ pub mod trust;
 pub mod checks;
 pub mod clock;
 pub mod config;
+pub mod experiments;
+pub mod features;
 pub mod incidents;
 pub mod notify;
 pub mod promql;

@@ -233,6 +233,9 @@ fn check_watch(settings: &Settings) -> Result<(), Invalid> {
     check_definitions("channel", &settings.channel)?;
     check_definitions("maintenance", &settings.maintenance)?;
     check_definitions("objective", &settings.objective)?;
+    check_definitions("experiment", &settings.experiment)?;
+    check_definitions("feature", &settings.feature)?;
+    check_definitions("provider", &settings.provider)?;
     for (index, inhibition) in settings.notify.inhibit.iter().enumerate() {
         for (key, matchers) in [
             ("source_matchers", &inhibition.source_matchers),

@@ -26,7 +26,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::model::Period;
 use crate::model::{
-    ChannelDefinition, CheckDefinition, MaintenanceWindow, ObjectiveDefinition, RuleDefinition,
+    ChannelDefinition, CheckDefinition, ExperimentDefinition, FeatureDefinition, MaintenanceWindow,
+    ObjectiveDefinition, ProviderDefinition, RuleDefinition,
 };
 pub use auth::{Auth, AuthMode, FileToken, Role, TokenHash};
 pub use collect::{Collect, Collector};
@@ -80,6 +81,12 @@ pub struct Settings {
     pub maintenance: Vec<MaintenanceWindow>,
     /// What is promised of services.
     pub objective: Vec<ObjectiveDefinition>,
+    /// What is tried out.
+    pub experiment: Vec<ExperimentDefinition>,
+    /// What is watched as a unit.
+    pub feature: Vec<FeatureDefinition>,
+    /// What features depend on.
+    pub provider: Vec<ProviderDefinition>,
     /// How long incidents live.
     pub incidents: Incidents,
     /// What is watched without being asked to.

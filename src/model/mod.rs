@@ -1,10 +1,11 @@
 //! The plain types that every other room speaks in.
 //!
 //! Owns: time, labels, matchers, samples, metric metadata, and what the watch speaks of (checks,
-//! rules, alerts, incidents, notifications), with the invariants that make them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
+//! rules, alerts, incidents, notifications), experiments, features and outcomes, with the invariants that make them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
 mod cron;
 mod exemplar;
+mod experiment;
 mod fingerprint;
 mod go_regexp;
 mod histogram;
@@ -21,11 +22,18 @@ mod watch;
 
 pub use self::cron::{CronError, CronSchedule};
 pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
+pub use experiment::{
+    AnalysisDefinition, AnalysisMethod, AuditEntry, AuditKind, Better, CanaryStep, Correction,
+    Epoch, Estimator, ExperimentDefinition, ExperimentKind, ExperimentState, ExperimentStatus,
+    Factor, FeatureDefinition, FeatureQueries, FeatureStatus, GuardrailAction, GuardrailDefinition,
+    GuardrailState, HoldOut, MetricDefinition, MetricKind, MetricRole, Namespace, Outcome,
+    ProviderDefinition, ResultEntry, UnitAggregate, UnitValue, VALUE_ABS_MAX, VariantDefinition,
+};
 pub use fingerprint::fingerprint;
 pub use histogram::{
     BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
     EXPONENTIAL_SCHEMA_MIN, Histogram, HistogramError, IncompatibleSchemas, ResetHint, Side,
-    SumNotes, Trim, is_exponential_schema,
+    SumNotes, Trim, bucket_index, is_exponential_schema,
 };
 pub use kahan::kahan_add;
 pub use labels::{

@@ -41,10 +41,24 @@ pub enum DocumentKind {
     Figure = 14,
     /// An objective that was made over the API.
     Objective = 15,
+    /// An experiment that was made over the API.
+    Experiment = 17,
+    /// How an experiment stands (table `experiments`).
+    ExperimentState = 18,
+    /// The audit of an experiment (table `experiments`).
+    ExperimentAudit = 19,
     /// The number of an incident: its id (table `incidents`).
     IncidentNumber = 20,
     /// An incident and a delivery that tells of it (table `incidents`).
     IncidentDelivery = 21,
+    /// A feature that was made over the API.
+    Feature = 22,
+    /// A provider that was made over the API.
+    Provider = 23,
+    /// A version of a feature's configuration (table `experiments`).
+    FeatureConfiguration = 24,
+    /// What was estimated of an experiment at a time (table `experiments`).
+    Estimate = 25,
     /// An alert that somebody sent to `/api/v2/alerts`, and when it runs out.
     ExternalAlert = 16,
 }

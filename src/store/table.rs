@@ -32,13 +32,19 @@ pub enum Table {
     Incidents,
     /// Results, transitions and rollups of checks.
     Checks,
+    /// Units of experiments, their sums, and the tallies of outcomes.
+    Units,
+    /// Number u64, rising → what the ledger of experiments took since it last packed.
+    Ledger,
+    /// Kind and key: how experiments stand, their audits and timelines.
+    Experiments,
 }
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 12] = [
+    pub const ALL: [Table; 15] = [
         Table::Meta,
         Table::Journal,
         Table::Series,
@@ -51,6 +57,9 @@ impl Table {
         Table::Watch,
         Table::Incidents,
         Table::Checks,
+        Table::Units,
+        Table::Ledger,
+        Table::Experiments,
     ];
 
     /// The name inside the file.
@@ -68,6 +77,9 @@ impl Table {
             Table::Watch => "watch",
             Table::Incidents => "incidents",
             Table::Checks => "checks",
+            Table::Units => "units",
+            Table::Ledger => "ledger",
+            Table::Experiments => "experiments",
         }
     }
 
@@ -86,6 +98,9 @@ impl Table {
             Table::Watch => 10,
             Table::Incidents => 11,
             Table::Checks => 12,
+            Table::Units => 13,
+            Table::Ledger => 14,
+            Table::Experiments => 15,
         }
     }
 

@@ -53,7 +53,10 @@ pub fn salvage(
         | Table::Exemplars
         | Table::Watch
         | Table::Incidents
-        | Table::Checks => {
+        | Table::Checks
+        | Table::Units
+        | Table::Ledger
+        | Table::Experiments => {
             store::newest(kept.entry(table).or_default(), key, value);
         }
     })?;

@@ -54,6 +54,9 @@ pub fn inspect(table: Table, _key: &[u8], payload: &[u8]) -> Result<(), String> 
         | Table::Records
         | Table::Watch
         | Table::Incidents
-        | Table::Checks => Ok(()),
+        | Table::Checks
+        | Table::Units
+        | Table::Ledger
+        | Table::Experiments => Ok(()),
     }
 }

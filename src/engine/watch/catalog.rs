@@ -2,8 +2,8 @@
 
 use crate::config::Settings;
 use crate::model::{
-    ChannelDefinition, CheckDefinition, Definition, MaintenanceWindow, ObjectiveDefinition, Origin,
-    RuleDefinition, Timestamp,
+    ChannelDefinition, CheckDefinition, Definition, ExperimentDefinition, FeatureDefinition,
+    MaintenanceWindow, ObjectiveDefinition, Origin, ProviderDefinition, RuleDefinition, Timestamp,
 };
 use crate::rules::default_rules;
 use crate::store::{DocumentKind, Store, StoreError};
@@ -22,6 +22,12 @@ pub struct Catalog {
     pub maintenance: Definitions<MaintenanceWindow>,
     /// What is promised of services.
     pub objectives: Definitions<ObjectiveDefinition>,
+    /// What is tried out.
+    pub experiments: Definitions<ExperimentDefinition>,
+    /// What is watched as a unit.
+    pub features: Definitions<FeatureDefinition>,
+    /// What features depend on.
+    pub providers: Definitions<ProviderDefinition>,
 }
 
 impl Catalog {
@@ -37,6 +43,9 @@ impl Catalog {
             channels: Definitions::open(store, DocumentKind::Channel)?,
             maintenance: Definitions::open(store, DocumentKind::Maintenance)?,
             objectives: Definitions::open(store, DocumentKind::Objective)?,
+            experiments: Definitions::open(store, DocumentKind::Experiment)?,
+            features: Definitions::open(store, DocumentKind::Feature)?,
+            providers: Definitions::open(store, DocumentKind::Provider)?,
         })
     }
 
@@ -51,6 +60,9 @@ impl Catalog {
         self.channels.set_fixed(of_file(&settings.channel), now).await;
         self.maintenance.set_fixed(of_file(&settings.maintenance), now).await;
         self.objectives.set_fixed(of_file(&settings.objective), now).await;
+        self.experiments.set_fixed(of_file(&settings.experiment), now).await;
+        self.features.set_fixed(of_file(&settings.feature), now).await;
+        self.providers.set_fixed(of_file(&settings.provider), now).await;
     }
 }
 
