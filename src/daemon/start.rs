@@ -53,6 +53,7 @@ struct Running {
     checker: Arc<Checker>,
     catalog: Arc<Catalog>,
     outbox: Arc<Outbox>,
+    ledger: Ledger,
     watch: Watch,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
@@ -282,7 +283,7 @@ async fn begin(
     };
     let engine = Engine {
         board,
-        ledger,
+        ledger: ledger.clone(),
         outcomes,
         configurations: Arc::new(configurations),
         checker: Arc::clone(&checker),
@@ -312,6 +313,7 @@ async fn begin(
         checker,
         catalog,
         outbox,
+        ledger,
         watch,
         changes,
         stop_upkeep,
@@ -391,6 +393,7 @@ async fn end(running: Running) {
         checker,
         catalog: _,
         outbox,
+        ledger,
         watch,
         changes,
         stop_upkeep,
@@ -408,6 +411,9 @@ async fn end(running: Running) {
     }
     if tokio::time::timeout(DRAIN, ruler.stop()).await.is_err() {
         tracing::warn!("evaluating rules did not end in time");
+    }
+    if tokio::time::timeout(DRAIN, ledger.close()).await.is_err() {
+        tracing::warn!("the ledger did not end in time; nothing that it acknowledged is lost");
     }
     outbox.stop().await;
     // After all that find something, before the writer.
