@@ -33,7 +33,7 @@ pub use fingerprint::fingerprint;
 pub use histogram::{
     BoundedBucket, BucketSpan, Buckets, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX,
     EXPONENTIAL_SCHEMA_MIN, Histogram, HistogramError, IncompatibleSchemas, ResetHint, Side,
-    SumNotes, Trim, is_exponential_schema,
+    SumNotes, Trim, bucket_index, is_exponential_schema,
 };
 pub use kahan::kahan_add;
 pub use labels::{

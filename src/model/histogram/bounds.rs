@@ -38,6 +38,22 @@ pub(super) fn exponential_bound(index: i32, schema: i32) -> f64 {
     if place == 0 && exponent == 1025 { f64::MAX } else { scaled(fraction, exponent) }
 }
 
+/// The index of the bucket that holds a finite value above zero: the lowest whose upper bound is
+/// not below it. The same bounds as above decide, so that no observation is in a bucket that does
+/// not hold it.
+pub fn bucket_index(value: f64, schema: i32) -> i32 {
+    let schema = schema.clamp(EXPONENTIAL_SCHEMA_MIN, EXPONENTIAL_SCHEMA_MAX);
+    let mut index = (value.log2() * 2.0_f64.powi(schema)).ceil() as i32;
+    // The logarithm is at most some bits off: one step mends it.
+    while exponential_bound(index, schema) < value {
+        index += 1;
+    }
+    while exponential_bound(index - 1, schema) >= value && exponential_bound(index, schema) > 0.0 {
+        index -= 1;
+    }
+    index
+}
+
 /// `fraction · 2^exponent` with one rounding at most: Go's `math.Ldexp`.
 fn scaled(fraction: f64, exponent: i64) -> f64 {
     let power = |exponent: i64| match exponent {
@@ -145,6 +161,23 @@ mod tests {
                 assert!((bound / exact - 1.0).abs() < 1e-14, "{index} {schema}: {bound} {exact}");
             }
         }
+    }
+
+    #[test]
+    fn a_value_is_in_the_bucket_whose_bounds_hold_it() {
+        for schema in EXPONENTIAL_SCHEMA_MIN..=EXPONENTIAL_SCHEMA_MAX {
+            for index in -300..300 {
+                let bound = exponential_bound(index, schema);
+                if bound <= 0.0 || bound >= f64::MAX {
+                    continue;
+                }
+                assert_eq!(bucket_index(bound, schema), index, "the bound itself");
+                assert_eq!(bucket_index(bound.next_up(), schema), index + 1, "just above it");
+            }
+        }
+        assert_eq!(exponential_bound(bucket_index(f64::MAX, 4), 4), f64::MAX);
+        let tiny = f64::from_bits(1);
+        assert!(exponential_bound(bucket_index(tiny, 4), 4) >= tiny);
     }
 
     #[test]

@@ -13,7 +13,9 @@ mod trim;
 mod validate;
 mod zero;
 
-pub use bounds::{EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, is_exponential_schema};
+pub use bounds::{
+    EXPONENTIAL_SCHEMA_MAX, EXPONENTIAL_SCHEMA_MIN, bucket_index, is_exponential_schema,
+};
 pub use buckets::BoundedBucket;
 pub use sum::{IncompatibleSchemas, SumNotes};
 pub use trim::Trim;
