@@ -1,13 +1,13 @@
 //! Where the numbers of a run come from: families of data, and how traffic is divided.
 
 /// Xoshiro256++ (Blackman & Vigna 2018), seeded by SplitMix64: the same runs on every machine.
-pub struct Random {
+pub(crate) struct Random {
     state: [u64; 4],
     spare: Option<f64>,
 }
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut x = seed;
         let state = [(); 4].map(|()| {
             x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -20,7 +20,7 @@ impl Random {
     }
 
     /// Uniform in 0 ≤ x < 1.
-    pub fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         let [a, b, c, d] = &mut self.state;
         let out = a.wrapping_add(*d).rotate_left(23).wrapping_add(*a);
         let t = *b << 17;
@@ -34,7 +34,7 @@ impl Random {
     }
 
     /// Standard normal, by Marsaglia's polar method.
-    pub fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }
@@ -49,14 +49,14 @@ impl Random {
         }
     }
 
-    pub fn chance(&mut self, p: f64) -> bool {
+    pub(crate) fn chance(&mut self, p: f64) -> bool {
         self.uniform() < p
     }
 }
 
 /// What is estimated.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Metric {
+pub(crate) enum Metric {
     Mean,
     Conversion,
     Quantile(f64),
@@ -64,10 +64,10 @@ pub enum Metric {
 
 /// A stretch of traffic with one allocation: an epoch.
 #[derive(Clone, Copy)]
-pub struct Phase {
-    pub units: u32,
+pub(crate) struct Phase {
+    pub(crate) units: u32,
     /// The variant's share.
-    pub share: f64,
+    pub(crate) share: f64,
 }
 
 const fn phase(units: u32, share: f64) -> Phase {
@@ -75,16 +75,16 @@ const fn phase(units: u32, share: f64) -> Phase {
 }
 
 /// One kind of experiment.
-pub struct Family {
-    pub name: &'static str,
-    pub metric: Metric,
-    pub phases: &'static [Phase],
+pub(crate) struct Family {
+    pub(crate) name: &'static str,
+    pub(crate) metric: Metric,
+    pub(crate) phases: &'static [Phase],
     /// One unit's value: in the variant or not, at which part (0..1) of the run.
-    pub draw: fn(&mut Random, bool, f64) -> f64,
+    pub(crate) draw: fn(&mut Random, bool, f64) -> f64,
     /// Units between two looks.
-    pub every: u32,
+    pub(crate) every: u32,
     /// The deviation of one unit, where power is measured as well.
-    pub deviation: Option<f64>,
+    pub(crate) deviation: Option<f64>,
 }
 
 const HALVES: &[Phase] = &[phase(20_000, 0.5)];
@@ -137,7 +137,7 @@ fn revenue(random: &mut Random) -> f64 {
     if random.chance(0.05) { 20.0 * lognormal(random, 1.0) } else { 0.0 }
 }
 
-pub const FAMILIES: &[Family] = &[
+pub(crate) const FAMILIES: &[Family] = &[
     Family {
         name: "normal, 50/50",
         metric: Metric::Mean,

@@ -23,9 +23,9 @@ fn main() {
     let noise = 1.96 * (0.05 * 0.95 / runs as f64).sqrt();
     println!("{runs} runs per family; at 5 % the noise is ±{:.1} points\n", 100.0 * noise);
     println!(
-        "| A/A: nothing differs | looks | open | plain test, every look | plain test, once | **sequence** | ↑ | guardrail | sample ratio |"
+        "| A/A: nothing differs | looks | open | plain test, every look | plain test, once | **sequence** | ↑ | guardrail ↑ | guardrail ↓ | exact counts | sample ratio |"
     );
-    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     let mut worst: f64 = 0.0;
     for family in FAMILIES.iter().filter(chosen) {
         let outcomes = simulate(family, 0.0, runs, 1);
@@ -33,12 +33,17 @@ fn main() {
             outcomes.iter().filter(|o| of(o)).count() as f64 / runs as f64
         };
         let found = share(|o| o.decided_at.is_some());
-        worst = worst.max(found).max(share(|o| o.guardrail));
+        worst = worst.max(found).max(share(|o| o.guardrail.0)).max(share(|o| o.guardrail.1));
+        let counts = match family.metric {
+            families::Metric::Conversion => percent(share(|o| o.counts)),
+            _ => String::from("—"),
+        };
+        worst = worst.max(share(|o| o.counts));
         let (open, looks) = outcomes.iter().fold((0u64, 0u64), |sum, o| {
             (sum.0 + u64::from(o.ready.0), sum.1 + u64::from(o.ready.1))
         });
         println!(
-            "| {} | {} | {:.0} % | {} | {} | **{}** | {} | {} | {} |",
+            "| {} | {} | {:.0} % | {} | {} | **{}** | {} | {} | {} | {} | {} |",
             family.name,
             looks / runs,
             100.0 * open as f64 / looks as f64,
@@ -46,7 +51,9 @@ fn main() {
             percent(share(|o| o.fixed)),
             percent(found),
             percent(share(|o| o.upwards)),
-            percent(share(|o| o.guardrail)),
+            percent(share(|o| o.guardrail.0)),
+            percent(share(|o| o.guardrail.1)),
+            counts,
             percent(share(|o| o.sample_ratio)),
         );
     }

@@ -1,6 +1,7 @@
 //! One experiment from its first unit to its last, looked at all the while.
 
 use crate::families::{Family, Metric, Random};
+use vedette::stats::counts::{CONCENTRATION_CONVERSIONS, binomial_ln_e};
 use vedette::stats::gate::{ArmShape, Events, Evidence, Readiness, readiness, skewness};
 use vedette::stats::sequential::{
     ConfidenceSequence, EpochDifference, OneSidedSequence, SAMPLES_TUNED_DEFAULT, combine,
@@ -8,26 +9,28 @@ use vedette::stats::sequential::{
 use vedette::stats::sketch::{QuantileSketch, quantile_estimate};
 use vedette::stats::srm::{EpochCounts, sample_ratio};
 
-pub const ALPHA: f64 = 0.05;
+pub(crate) const ALPHA: f64 = 0.05;
 const Z: f64 = 1.959_963_984_540_054;
 
 /// What one run saw.
 #[derive(Default, Clone)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Units at the first significant look of the sequence.
-    pub decided_at: Option<u32>,
+    pub(crate) decided_at: Option<u32>,
     /// Whether it decided for the variant, of those that decided.
-    pub upwards: bool,
+    pub(crate) upwards: bool,
     /// Whether any look of the plain test was significant.
-    pub naive: bool,
+    pub(crate) naive: bool,
     /// Whether the plain test was significant at the end, and only then looked at.
-    pub fixed: bool,
-    /// Whether the one-sided sequence said "above 0" at any look.
-    pub guardrail: bool,
+    pub(crate) fixed: bool,
+    /// Whether the one-sided sequence said "above 0", or "below 0", at any look.
+    pub(crate) guardrail: (bool, bool),
+    /// Whether the exact test of counts found the conversions divided unlike the traffic.
+    pub(crate) counts: bool,
     /// Whether the sample-ratio alarm was on at any look.
-    pub sample_ratio: bool,
+    pub(crate) sample_ratio: bool,
     /// Looks at which the gate was open, and all looks.
-    pub ready: (u32, u32),
+    pub(crate) ready: (u32, u32),
 }
 
 /// Moments of one arm in one epoch (Welford; Pébay for the third).
@@ -77,7 +80,7 @@ impl Arm {
 
 /// Runs one experiment in which every unit of the variant gets `effect` on top (for conversions:
 /// on top of the probability).
-pub fn run(family: &Family, effect: f64, seed: u64) -> Outcome {
+pub(crate) fn run(family: &Family, effect: f64, seed: u64) -> Outcome {
     let mut random = Random::new(seed);
     let sequence = ConfidenceSequence::tuned(ALPHA, SAMPLES_TUNED_DEFAULT).expect("a level");
     let guard = OneSidedSequence::tuned(ALPHA, SAMPLES_TUNED_DEFAULT).expect("a level");
@@ -152,6 +155,17 @@ fn look(
         let ratio = sample_ratio(&counts).expect("two arms with weights");
         outcome.sample_ratio = ratio.ln_e > -vedette::stats::srm::ALARM_BELOW.ln();
     }
+    if family.metric == Metric::Conversion && !outcome.counts {
+        let ln_e: f64 = epochs
+            .iter()
+            .zip(family.phases)
+            .filter_map(|([control, variant], phase)| {
+                let events = control.positive + variant.positive;
+                binomial_ln_e(variant.positive, events, phase.share, CONCENTRATION_CONVERSIONS)
+            })
+            .sum();
+        outcome.counts = ln_e > -ALPHA.ln();
+    }
     let Some((joined, z)) = test(family, epochs) else { return };
     let arm = |arm: usize| {
         let of =
@@ -181,7 +195,8 @@ fn look(
         outcome.decided_at = Some(units);
         outcome.upwards = joined.diff > 0.0;
     }
-    if guard.lower(joined.diff, joined.se, joined.clock).is_some_and(|lower| lower > 0.0) {
-        outcome.guardrail = true;
-    }
+    let lower = guard.lower(joined.diff, joined.se, joined.clock);
+    let upper = guard.upper(joined.diff, joined.se, joined.clock);
+    outcome.guardrail.0 |= lower.is_some_and(|lower| lower > 0.0);
+    outcome.guardrail.1 |= upper.is_some_and(|upper| upper < 0.0);
 }
