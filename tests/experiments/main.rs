@@ -1,0 +1,9 @@
+//! Experiments: on a simulated disk, and in a running process.
+
+#[path = "../daemon/process.rs"]
+#[allow(dead_code)]
+mod process;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod ledger_simulation;
