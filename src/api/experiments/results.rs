@@ -10,16 +10,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::engine::experiments::ledger::{EXPOSURES_PAGE_MAX, ExposureFilter, ID_BYTES_MAX};
-use crate::experiments::{InForce, check_unit};
-use crate::model::{Name, ResultEntry, Timestamp};
+use crate::experiments::check_unit;
+use crate::model::{ResultEntry, Timestamp};
 
-use crate::api::ingest::inflate;
-use crate::api::json::success;
-use crate::api::objects::paged;
-use crate::api::params::Params;
-use crate::api::request::{blocking, header_text, read_large};
-use crate::api::state::App;
-use crate::api::{ApiError, ErrorKind};
+use super::super::ApiError;
+use super::super::ingest::inflate;
+use super::super::json::success;
+use super::super::objects::paged;
+use super::super::params::Params;
+use super::super::request::{blocking, header_text, read_large};
+use super::super::state::App;
+use super::in_force;
 
 type Answered = Result<Response<Body>, ApiError>;
 
@@ -32,29 +33,17 @@ const PAGE: usize = 100;
 /// A request that was made before carries the same key again.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-fn known(app: &App, name: &str) -> Result<Arc<InForce>, ApiError> {
-    let found = Name::new(name).ok().and_then(|name| app.engine().map(|e| e.board.load().get(&name).cloned()).transpose());
-    match found {
-        Some(found) => found,
-        None => {
-            // Without a database nothing can be known.
-            app.engine()?;
-            Err(ApiError::new(ErrorKind::NotFound, format!("there is no experiment {name:?}")))
-        }
-    }
-}
-
 /// `POST /api/v1/experiments/{name}/results`: `{"results":[…]}`, one result, an array of results,
 /// or one of these per line (NDJSON). Good ones are kept when others are not; what is answered as
 /// accepted is durable.
-pub(in crate::api) async fn results(
+pub(super) async fn results(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     request: Request,
 ) -> Answered {
     let engine = app.engine()?;
     engine.pipeline.check_open()?;
-    let experiment = known(&app, &name)?;
+    let experiment = in_force(&app, &name)?;
     let (headers, body) = read_large(&app, request).await?;
     let key = header_text(&headers, &IDEMPOTENCY_KEY);
     if key.len() > ID_BYTES_MAX {
@@ -172,12 +161,12 @@ fn read_results(body: &[u8]) -> Result<Read, String> {
 
 /// `GET /api/v1/experiments/{name}/exposures?variant=&unit=&before=&limit=`: first exposures, the
 /// newest first. Units are shown by their hash, as their ids are not kept; `unit` looks for one.
-pub(in crate::api) async fn exposures(
+pub(super) async fn exposures(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     request: Request,
 ) -> Answered {
-    let experiment = known(&app, &name)?;
+    let experiment = in_force(&app, &name)?;
     let params = Params::read(request.uri(), request.headers(), &Bytes::new())?;
     let definition = &experiment.definition;
     let variant = params.get("variant").map(|variant| match definition.variant(variant) {
@@ -220,11 +209,11 @@ pub(in crate::api) async fn exposures(
 
 /// `DELETE /api/v1/experiments/{name}/units/{unit}`: takes all that is known of a unit out,
 /// exactly.
-pub(in crate::api) async fn forget(
+pub(super) async fn forget(
     State(app): State<Arc<App>>,
     Path((name, unit)): Path<(String, String)>,
 ) -> Answered {
-    let experiment = known(&app, &name)?;
+    let experiment = in_force(&app, &name)?;
     check_unit(&unit).map_err(ApiError::bad_data)?;
     let was_known = app.engine()?.ledger.forget(experiment.state.number, &unit).await?;
     Ok(success(&json!({ "was_known": was_known })))

@@ -15,7 +15,7 @@ use super::ids::Ids;
 use super::journal::{self, Fact};
 use super::keys::{self, Hasher, Scope};
 use super::shared::Shared;
-use super::unit::{add, change, step};
+use super::unit::{add, change};
 use super::{LedgerError, Taken, recover};
 
 /// What is asked of the ledger.
@@ -290,11 +290,7 @@ impl Core {
                     let place = (nameless.epoch, nameless.variant, nameless.metric);
                     let sums = Arc::make_mut(&mut book.sums);
                     add(sums, &book.metrics, place, &nameless.value, nameless.count);
-                    // Each stands for a unit; those of the first metric are counted as such, as
-                    // the same may have sent the others.
-                    if nameless.metric == 0 {
-                        step(&mut sums.units, (place.0, place.1), nameless.count, true);
-                    }
+                    book.count_nameless(place, nameless.count);
                 }
                 Fact::Results(experiment, count) => {
                     let book = books.entry(*experiment).or_default();

@@ -273,6 +273,22 @@ fn results_are_refused_one_by_one_and_the_others_stay() {
 }
 
 #[test]
+fn results_without_a_unit_count_units_by_the_metric_that_has_most() {
+    let mut bench = Bench::new();
+    bench.send(json!([
+        {"variant": "new", "metric": "spent", "value": 2, "count": 3},
+        {"variant": "new", "metric": "bought", "value": 1, "count": 5},
+        {"variant": "new", "metric": "bought", "value": 0, "count": 2},
+        {"unit": "a", "variant": "new", "metric": "bought", "value": 0},
+    ]));
+    assert_eq!(bench.units(), [((0, 1), 8)]);
+    bench.core.flush().expect("flushes");
+    let mut bench = bench.reopen();
+    bench.send(json!([{"variant": "new", "metric": "spent", "value": 2, "count": 5}]));
+    assert_eq!(bench.units(), [((0, 1), 9)]);
+}
+
+#[test]
 fn late_results_are_taken_of_units_that_were_enrolled() {
     let mut bench = Bench::new();
     let known = json!([{"unit": "a", "variant": "new", "metric": "spent", "value": 1}]);
