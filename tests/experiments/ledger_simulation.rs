@@ -237,13 +237,16 @@ impl World {
             ours == theirs && json(ours) == json(theirs)
         });
         let tallies = |core: &Core| serde_json::to_string(&*core.tallies()).expect("encodes");
-        is_same && tallies(core) == tallies(&self.reference) && {
-            (0..UNITS).all(|unit| {
-                let unit = format!("u{unit}");
-                let known = |core: &Core| core.exposure(self.number(0), &unit).expect("readable");
-                known(core) == known(&self.reference)
+        let is_known = |core: &Core, number: u32, unit: u64| {
+            core.exposure(number, &format!("u{unit}")).expect("readable")
+        };
+        is_same
+            && tallies(core) == tallies(&self.reference)
+            && self.board.values().map(|in_force| in_force.state.number).all(|number| {
+                (0..UNITS).all(|unit| {
+                    is_known(core, number, unit) == is_known(&self.reference, number, unit)
+                })
             })
-        }
     }
 
     fn drop_one(&mut self) {
