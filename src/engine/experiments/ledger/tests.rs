@@ -15,22 +15,22 @@ use crate::tsdb::TsdbOptions;
 const START: i64 = 1_795_132_800_000;
 const DAY_MS: i64 = 86_400_000;
 
-fn ms(offset: i64) -> Timestamp {
+pub(super) fn ms(offset: i64) -> Timestamp {
     Timestamp::from_millis(START + offset)
 }
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
 }
 
-struct Bench {
-    core: Core,
+pub(super) struct Bench {
+    pub(super) core: Core,
     folder: tempfile::TempDir,
     board: BTreeMap<Name, Arc<InForce>>,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
-fn open(folder: &tempfile::TempDir) -> Core {
+pub(super) fn open(folder: &tempfile::TempDir) -> Core {
     let medium = DiskMedium::open(&folder.path().join("db")).expect("a folder");
     let store = Store::open(Arc::new(medium), StoreOptions::default(), &|_| {}).expect("opens");
     let (tsdb, _) = Tsdb::open(Arc::new(store), TsdbOptions::default(), &|_| {}).expect("opens");
@@ -41,7 +41,7 @@ fn open(folder: &tempfile::TempDir) -> Core {
     Core::open(Arc::new(tsdb), random).expect("opens")
 }
 
-fn definition() -> Value {
+pub(super) fn definition() -> Value {
     json!({
         "name": "rank",
         "feature": "search",
@@ -59,7 +59,7 @@ fn definition() -> Value {
     })
 }
 
-fn state(number: u32, status: ExperimentStatus) -> ExperimentState {
+pub(super) fn state(number: u32, status: ExperimentStatus) -> ExperimentState {
     let epoch = |from| Epoch { from: ms(from), weights: vec![1.0, 1.0], traffic_allocation: 100.0 };
     ExperimentState {
         number,
@@ -71,7 +71,7 @@ fn state(number: u32, status: ExperimentStatus) -> ExperimentState {
 }
 
 impl Bench {
-    fn new() -> Bench {
+    pub(super) fn new() -> Bench {
         let folder = tempfile::tempdir().expect("a folder");
         let core = open(&folder);
         let mut bench = Bench { core, folder, board: BTreeMap::new(), now: ms(1_000) };
@@ -87,18 +87,18 @@ impl Bench {
     }
 
     /// As after a crash: nothing but the file is left.
-    fn reopen(self) -> Bench {
+    pub(super) fn reopen(self) -> Bench {
         let Bench { core, folder, board, now } = self;
         drop(core);
         let core = open(&folder);
         Bench { core, folder, board, now }
     }
 
-    fn ask(&mut self, request: Request) -> Reply {
+    pub(super) fn ask(&mut self, request: Request) -> Reply {
         self.core.apply(self.now, &self.board, &[request]).remove(0).expect("commits")
     }
 
-    fn send(&mut self, entries: Value) -> Taken {
+    pub(super) fn send(&mut self, entries: Value) -> Taken {
         self.send_as(entries, None)
     }
 
@@ -119,11 +119,11 @@ impl Bench {
         }
     }
 
-    fn sums(&self) -> Sums {
+    pub(super) fn sums(&self) -> Sums {
         self.core.sums(1).map(|sums| (*sums).clone()).unwrap_or_default()
     }
 
-    fn units(&self) -> Vec<((u16, u16), u64)> {
+    pub(super) fn units(&self) -> Vec<((u16, u16), u64)> {
         self.sums().units.into_iter().collect()
     }
 
@@ -406,59 +406,4 @@ fn a_dropped_experiment_leaves_nothing_in_the_file() {
     // The secret and the mark.
     assert_eq!(keys, [0, 5]);
     assert!(snapshot.table(Table::Ledger).expect("opens").is_empty().expect("readable"));
-}
-
-/// Random hashes in random order over ten flushes, three metrics each, none of them short.
-#[test]
-fn units_take_little_room_and_are_found_again() {
-    const UNITS: u64 = 100_000;
-    let mut bench = Bench::new();
-    let mut largest = 0;
-    for flush in 0..10u64 {
-        for group in 0..10u64 {
-            let entries: Vec<Value> = (0..UNITS / 100)
-                .flat_map(|i| {
-                    let n = (flush * 10 + group) * (UNITS / 100) + i;
-                    let unit = format!("user-{n}");
-                    let variant = if n % 2 == 0 { "old" } else { "new" };
-                    let value = (n as f64).sqrt();
-                    ["spent", "latency_ms"].map(|metric| {
-                        json!({"unit": unit, "variant": variant, "metric": metric, "value": value})
-                    })
-                })
-                .collect();
-            bench.now = bench.now.plus_millis(977);
-            assert!(bench.send(json!(entries)).refused.is_empty());
-        }
-        bench.core.flush().expect("flushes");
-        let bytes = bench.core.shared().store.file_bytes().expect("readable");
-        largest = largest.max(bytes);
-    }
-    let mut bytes = 0;
-    let mut blocks = 0;
-    {
-        let snapshot = bench.core.shared().store.read().expect("readable");
-        let table = snapshot.table(Table::Units).expect("opens");
-        let (from, until) = (keys::block(1, 0), keys::after_blocks(1));
-        for entry in table.range(&from, &until).expect("readable") {
-            let entry = entry.expect("readable");
-            bytes += entry.sealed_bytes();
-            blocks += 1;
-            inspect(Table::Units, &entry.key().to_vec(), entry.open().expect("intact").payload())
-                .expect("decodes");
-        }
-    }
-    println!("{blocks} blocks, {bytes} bytes, file at most {largest} bytes");
-    // 64 MB for a million units of three metrics; here are two.
-    assert!(blocks * 16_384 <= 56 * UNITS as usize, "{blocks} blocks of 16 KiB");
-    assert!(bytes <= 40 * UNITS as usize, "{bytes} bytes");
-    assert_eq!(bench.units(), [((0, 0), UNITS / 2), ((0, 1), UNITS / 2)]);
-    let mut seen = 0;
-    let see = |_, exposure: Exposure| seen += u64::from(exposure.variant < 2);
-    bench.core.shared().scan(1, see).expect("readable");
-    assert_eq!(seen, UNITS);
-    for n in (0..UNITS).step_by(997) {
-        let found = bench.core.exposure(1, &format!("user-{n}")).expect("readable");
-        assert_eq!(found.map(|found| u64::from(found.variant)), Some(n % 2));
-    }
 }
