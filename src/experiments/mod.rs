@@ -5,6 +5,7 @@
 
 pub mod assign;
 mod in_force;
+pub mod machine;
 mod shares;
 
 pub use assign::{Assignment, Condition, Exposure, Reason, UNIT_BYTES_MAX, assign, check_unit};
