@@ -1,13 +1,16 @@
 //! Experiments: who gets what, how they live, what their results come to.
 //!
 //! Owns: assignment, the life of an experiment, sums of results, their analysis, guardrails.
-//! Never: storage, time or requests. Start reading at `in_force.rs`, then `assign/`.
+//! Never: storage, time or requests. Start reading at `in_force.rs`, then `assign/`; of results
+//! at `accumulate.rs`, then `analyze/`.
 
+pub mod accumulate;
 pub mod assign;
 mod in_force;
 pub mod machine;
 mod shares;
 
+pub use accumulate::{Cell, CellSums, Sums, fold};
 pub use assign::{Assignment, Condition, Exposure, Reason, UNIT_BYTES_MAX, assign, check_unit};
 pub use in_force::{Board, InForce, normalised};
 pub use shares::{Shares, shares};
