@@ -63,18 +63,23 @@ impl Estimate {
         Self::checked(n, p, p * q, Some(p * q * (q - p)))
     }
 
-    /// The ratio Σy/Σx of totals, by the delta method: the units' variance is that of
+    /// The ratio R = Σy/Σx of totals, by the delta method: the units' variance is that of
     /// y − R·x over x̄² (Deng, Knoblich & Lu 2018, arXiv 1803.06336, section 3). `None` of fewer
     /// than two pairs, and where Σx is 0.
     #[must_use]
     pub fn ratio(sample: &PairMoments) -> Option<Self> {
-        let ratio = Dyadic::from(sample.y().sum()).quotient(&Dyadic::from(sample.x().sum()))?;
-        let below = sample.x().mean().filter(|mean| *mean != 0.0)?;
-        let residuals = sample.residuals(ratio)?;
-        // Divided twice, as the square of a mean may be beyond the doubles.
-        let unit_variance = residuals.variance()? / below / below;
-        let third = residuals.third().map(|third| third / below / below / below);
-        Self::checked(sample.n(), ratio, unit_variance, third)
+        let (top, bottom) = (Dyadic::from(sample.y().sum()), Dyadic::from(sample.x().sum()));
+        let ratio = top.quotient(&bottom)?;
+        let n = sample.n();
+        let below = n.checked_sub(1).filter(|below| *below > 0)?;
+        // Of Σx·y − Σy·x instead of y − R·x, so that R is not rounded before the difference. Over
+        // (Σx)² and the square of the mean, Σx/n, that is n·spread / ((n − 1)·(Σx)⁴).
+        let residuals = sample.residuals(&bottom, &top);
+        let square = &bottom * &bottom;
+        let unit_variance = (&Dyadic::from(n) * &residuals.spread())
+            .quotient(&(&(&square * &square) * &Dyadic::from(below)))?;
+        let third = residuals.lean().quotient(&(&(&square * &square) * &square));
+        Self::checked(n, ratio, unit_variance, third)
     }
 
     /// The means of y less what the covariate x from before explains: y − θ(x − x̄), with x̄ over
@@ -93,7 +98,7 @@ impl Estimate {
         let x_total = &Dyadic::from(control.x().sum()) + &Dyadic::from(treatment.x().sum());
         let n_total = &n_c + &n_t;
         let adjusted = |arm: &PairMoments| {
-            let residuals = arm.residuals(theta)?;
+            let residuals = arm.residuals(&Dyadic::from(1), &slope);
             // Σ(y − θx)/n + θ·x̄ over one denominator, so that there is one rounding.
             let n = Dyadic::from(arm.n());
             let mean = &(&residuals.first * &n_total) + &(&(&slope * &x_total) * &n);

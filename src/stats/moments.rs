@@ -159,12 +159,12 @@ impl Powers {
     }
 
     /// n·Σx² − (Σx)², which is n·Σ(x − x̄)².
-    fn spread(&self) -> Dyadic {
+    pub(super) fn spread(&self) -> Dyadic {
         &(&self.count() * &self.second) - &(&self.first * &self.first)
     }
 
     /// n²·Σx³ − 3n·Σx·Σx² + 2(Σx)³, which is n²·Σ(x − x̄)³.
-    fn lean(&self) -> Dyadic {
+    pub(super) fn lean(&self) -> Dyadic {
         let n = self.count();
         let first = &(&n * &n) * &self.third;
         let second = &(&(&Dyadic::from(3) * &n) * &self.first) * &self.second;

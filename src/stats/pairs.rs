@@ -113,25 +113,25 @@ impl PairMoments {
         &(&Dyadic::from(self.n()) * &x.second) - &(&x.first * &x.first)
     }
 
-    /// The sums of y − `slope`·x, exact. So a residual's variance is right even where y is
-    /// nearly a multiple of x and a difference of variances would have no digit left.
-    pub(super) fn residuals(&self, slope: f64) -> Option<Powers> {
-        let slope = Dyadic::from_f64(slope)?;
+    /// The sums of `scale`·y − `slope`·x, exact. So a residual's variance is right even where y
+    /// is nearly a multiple of x and a difference of variances would have no digit left.
+    pub(super) fn residuals(&self, scale: &Dyadic, slope: &Dyadic) -> Powers {
         let (x, y) = (self.x.powers(), self.y.powers());
-        let two = Dyadic::from(2);
-        let three = Dyadic::from(3);
-        let square = &slope * &slope;
+        let (two, three) = (Dyadic::from(2), Dyadic::from(3));
         let (xy, xxy, xyy) =
             (Dyadic::from(&self.xy), Dyadic::from(&self.xxy), Dyadic::from(&self.xyy));
-        let second = &(&y.second - &(&(&two * &slope) * &xy)) + &(&square * &x.second);
-        let cubed = &(&square * &slope) * &x.third;
-        let mixed = &(&(&three * &square) * &xxy) - &(&(&three * &slope) * &xyy);
-        Some(Powers {
+        let (scale_2, slope_2) = (scale * scale, slope * slope);
+        let both = scale * slope;
+        let squares = &(&scale_2 * &y.second) + &(&slope_2 * &x.second);
+        let cubes = &(&(&scale_2 * scale) * &y.third) - &(&(&slope_2 * slope) * &x.third);
+        // 3·scale·slope·(slope·Σx²y − scale·Σxy²)
+        let mixed = &(&three * &both) * &(&(slope * &xxy) - &(scale * &xyy));
+        Powers {
             n: self.n(),
-            first: &y.first - &(&slope * &x.first),
-            second,
-            third: &(&y.third + &mixed) - &cubed,
-        })
+            first: &(scale * &y.first) - &(slope * &x.first),
+            second: &squares - &(&(&two * &both) * &xy),
+            third: &cubes + &mixed,
+        }
     }
 }
 
@@ -171,7 +171,8 @@ mod tests {
         for slope in [0.0, 0.5, -2.0, 1024.0] {
             let expected: Vec<f64> = values.iter().map(|(x, y)| y - slope * x).collect();
             let expected = Moments::of(&expected);
-            let residuals = sample.residuals(slope).expect("a finite slope");
+            let slope = Dyadic::from_f64(slope).expect("a finite slope");
+            let residuals = sample.residuals(&Dyadic::from(1), &slope);
             assert_eq!(residuals.mean(), expected.mean());
             assert_eq!(residuals.variance(), expected.variance());
             assert_eq!(residuals.third(), expected.third());
