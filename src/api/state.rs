@@ -12,6 +12,8 @@ use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
 use crate::engine::checker::Checker;
+use crate::engine::experiments::ledger::Ledger;
+use crate::engine::experiments::runtime::Experiments;
 use crate::engine::outbox::Outbox;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Watch};
@@ -45,6 +47,10 @@ pub struct Engine {
     pub outbox: Arc<Outbox>,
     /// Who is not told: silences, maintenance, inhibition.
     pub muting: Arc<Muting>,
+    /// What takes results, exposures and outcomes.
+    pub ledger: Ledger,
+    /// What becomes of experiments, and who gets what.
+    pub experiments: Arc<Experiments>,
     /// Alerts that others send.
     pub external: Arc<ExternalAlerts>,
 }

@@ -9,8 +9,8 @@ pub mod analyze;
 pub mod assign;
 pub mod guard;
 mod in_force;
-mod outcome;
 pub mod machine;
+mod outcome;
 mod shares;
 
 pub use accumulate::{Cell, CellSums, Sums, fold};

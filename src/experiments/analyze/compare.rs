@@ -114,16 +114,14 @@ pub(super) fn compare(
     if let Some((low, high)) = interval(setting.alpha) {
         (comparison.ci_low, comparison.ci_high) = (Some(low), Some(high));
     }
-    comparison.simultaneous = interval(alone)
-        .map(|(ci_low, ci_high)| Simultaneous { alpha: alone, ci_low, ci_high });
+    comparison.simultaneous =
+        interval(alone).map(|(ci_low, ci_high)| Simultaneous { alpha: alone, ci_low, ci_high });
     comparison.log_e = setting.sequence.ln_e(total.diff, total.se, total.clock);
     if comparison.readiness == Readiness::Ready {
         comparison.max_log_e = comparison.log_e.map(|ln_e| ln_e.max(before.max_ln_e));
     }
     comparison.p_value = match setting.method {
-        AnalysisMethod::Sequential => {
-            setting.sequence.p_value(total.diff, total.se, total.clock)
-        }
+        AnalysisMethod::Sequential => setting.sequence.p_value(total.diff, total.se, total.clock),
         AnalysisMethod::Fixed => comparison.fixed.p_value,
     };
     let critical = combined.critical(setting.method, setting.sequence, setting.alpha, 1.0);
@@ -218,16 +216,21 @@ fn warming_up(evidence: &Evidence, names: [&Name; 2]) -> String {
             return format!("{name} has {n} of the {UNITS_MIN} units that it takes; wait");
         }
     }
-    for (name, events) in names.iter().zip(evidence.events.unwrap_or(
-        [Events { successes: EVENTS_MIN, failures: EVENTS_MIN }; 2],
-    )) {
+    for (name, events) in names
+        .iter()
+        .zip(evidence.events.unwrap_or([Events { successes: EVENTS_MIN, failures: EVENTS_MIN }; 2]))
+    {
         if events.successes < EVENTS_MIN {
             let seen = events.successes;
-            return format!("{name} has {seen} of the {EVENTS_MIN} ones (successes) that it takes; wait");
+            return format!(
+                "{name} has {seen} of the {EVENTS_MIN} ones (successes) that it takes; wait"
+            );
         }
         if events.failures < EVENTS_MIN {
             let seen = events.failures;
-            return format!("{name} has {seen} of the {EVENTS_MIN} zeros (failures) that it takes; wait");
+            return format!(
+                "{name} has {seen} of the {EVENTS_MIN} zeros (failures) that it takes; wait"
+            );
         }
     }
     "the standard error cannot be computed yet; wait".to_owned()

@@ -176,10 +176,8 @@ fn add(sum: &mut Sum, epoch: &[Option<Arm<'_>>], coefficients: &[f64]) -> Option
     }
     let units: f64 = used.iter().map(|(.., e)| e.n as f64).sum();
     // Pooled, as the gate of comparisons has it: as if all variants were alike.
-    let third: f64 = used
-        .iter()
-        .map(|(.., e)| e.n as f64 / units * e.third.unwrap_or(f64::NAN))
-        .sum();
+    let third: f64 =
+        used.iter().map(|(.., e)| e.n as f64 / units * e.third.unwrap_or(f64::NAN)).sum();
     sum.weight += weight;
     sum.diff += weight * used.iter().map(|(c, _, e)| c * e.value).sum::<f64>();
     sum.variance += weight * weight * used.iter().map(|(c, _, e)| c * c * e.variance).sum::<f64>();
