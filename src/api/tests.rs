@@ -15,10 +15,15 @@ use crate::clock::ManualClock;
 use crate::collect::targets::Targets;
 use crate::config::{AuthMode, FileToken, Limits, Role, Settings, TokenHash};
 use crate::engine::checker::{Checker, CheckerParts};
+use crate::engine::configurations::Configurations;
+use crate::engine::experiments::ledger::Ledger;
+use crate::engine::experiments::runtime::{Experiments, Parts};
 use crate::engine::outbox::Outbox;
+use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Silences, Watch};
 use crate::engine::{Pipeline, Policy};
+use crate::experiments::Board;
 use crate::model::{Labels, Timestamp};
 use crate::promql::{Answer, Options, QueryError, Source};
 use crate::store::{DiskMedium, Store, StoreOptions};
@@ -102,7 +107,29 @@ pub(super) fn serve(settings: Settings) -> Served {
     let muting = Arc::new(Muting::new(silences, Arc::clone(&catalog)));
     let external = ExternalAlerts::open(tsdb.store(), app.clock.now()).expect("readable");
     let (external, targets) = (Arc::new(external), Arc::new(targets));
+    let board: Arc<Board> = Arc::default();
+    let ledger = Ledger::start(Arc::clone(&tsdb), Arc::clone(&board), Arc::clone(&app.clock));
+    let ledger = ledger.expect("starts");
+    let configurations = Configurations::open(Arc::clone(tsdb.store())).expect("readable");
+    let outcomes = {
+        let ledger = ledger.clone();
+        let tallies = Arc::new(move || ledger.tallies());
+        OutcomeSeries::start(pipeline.clone(), Arc::clone(&app.clock), tallies)
+    };
+    let parts = Parts {
+        store: Arc::clone(tsdb.store()),
+        watch: watch.clone(),
+        catalog: Arc::clone(&catalog),
+        ledger: ledger.clone(),
+        board: Arc::clone(&board),
+        clock: Arc::clone(&app.clock),
+    };
     let engine = Engine {
+        experiments: Arc::new(Experiments::start(parts).expect("starts")),
+        board,
+        ledger,
+        outcomes,
+        configurations: Arc::new(configurations),
         checker,
         tsdb,
         pipeline,

@@ -271,8 +271,11 @@ async fn begin(
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let trials = Trials::start(&pipeline, &watch, &catalog, clock)?;
     let engine = Engine {
+        board: Arc::clone(&trials.board),
         ledger: trials.ledger.clone(),
         experiments: Arc::clone(&trials.experiments),
+        outcomes: trials.outcomes.clone(),
+        configurations: Arc::clone(&trials.configurations),
         checker: Arc::clone(&checker),
         muting: Arc::clone(&muted.muting),
         external: Arc::clone(&muted.external),

@@ -1,4 +1,5 @@
-//! Experiments: the ledger that takes results, and the task that decides what becomes of them.
+//! Experiments and outcomes: the ledger that takes them, the task that decides what becomes of
+//! experiments, the series of outcomes and the configurations of features.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +7,10 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::engine::Pipeline;
+use crate::engine::configurations::Configurations;
 use crate::engine::experiments::ledger::Ledger;
 use crate::engine::experiments::runtime::{Experiments, Parts};
+use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::watch::{Catalog, Watch};
 use crate::experiments::{Board, InForce};
 use crate::model::ExperimentState;
@@ -17,9 +20,12 @@ use super::DaemonError;
 /// How long the end waits for each of both.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// What runs experiments.
+/// What runs experiments and takes outcomes.
 pub(super) struct Trials {
+    pub(super) board: Arc<Board>,
     pub(super) ledger: Ledger,
+    pub(super) outcomes: OutcomeSeries,
+    pub(super) configurations: Arc<Configurations>,
     pub(super) experiments: Arc<Experiments>,
 }
 
@@ -40,11 +46,19 @@ impl Trials {
             watch: watch.clone(),
             catalog: Arc::clone(catalog),
             ledger: ledger.clone(),
-            board,
+            board: Arc::clone(&board),
             clock: Arc::clone(clock),
         };
-        let experiments = Experiments::start(parts).map_err(DaemonError::Start)?;
-        Ok(Trials { ledger, experiments: Arc::new(experiments) })
+        let experiments = Arc::new(Experiments::start(parts).map_err(DaemonError::Start)?);
+        let configurations = Configurations::open(Arc::clone(tsdb.store()))
+            .map_err(|error| DaemonError::Start(format!("cannot read configurations: {error}")))?;
+        let configurations = Arc::new(configurations);
+        let tallies = {
+            let ledger = ledger.clone();
+            Arc::new(move || ledger.tallies())
+        };
+        let outcomes = OutcomeSeries::start(pipeline.clone(), Arc::clone(clock), tallies);
+        Ok(Trials { board, ledger, outcomes, configurations, experiments })
     }
 
     /// Ends both: what was asked of them before is durable. Before the watch ends, as what
