@@ -5,3 +5,4 @@
 mod process;
 
 mod features;
+mod lifecycle;

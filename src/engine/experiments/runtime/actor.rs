@@ -12,8 +12,8 @@ use tokio::time::MissedTickBehavior;
 use super::entry::Entry;
 use super::judge::{Look, judge};
 use super::stored::{
-    Read, Stored, no_point, points, put_audit, put_last_number, put_point, put_remembered, put_state,
-    remove_all,
+    Read, Stored, no_point, points, put_audit, put_last_number, put_point, put_remembered,
+    put_state, remove_all,
 };
 use super::{Command, ExperimentError, KnownByNumber, Parts, alerts, rules};
 use crate::engine::watch::{Batch, Defined, Signal, WatchError, Write};
