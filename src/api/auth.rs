@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn applications_may_send_to_an_experiment_and_not_change_it() {
-        let permission = |path| permission_of(&Method::POST, path);
+        let permission = |path: &str| permission_of(&Method::POST, path);
         for path in ["assign", "trial/assign", "trial/results", "trial/exposures"] {
             let path = format!("/api/v1/experiments/{path}");
             assert_eq!(permission(&path), Permission::Send, "{path}");
