@@ -195,8 +195,7 @@ fn join(known: Estimate, bare: &Moments) -> Option<Estimate> {
     let m2 = m2_k + m2_b + delta * delta * (n_k * n_b / n);
     let third = known.third.zip(bare.m3()).map(|(third_k, m3_b)| {
         let apart = delta.powi(3) * n_k * n_b * (n_k - n_b) / (n * n);
-        let m3 =
-            third_k * n_k + m3_b + apart + 3.0 * delta * (n_k * m2_b - n_b * m2_k) / n;
+        let m3 = third_k * n_k + m3_b + apart + 3.0 * delta * (n_k * m2_b - n_b * m2_k) / n;
         m3 / n
     });
     let unit_variance = m2 / (n - 1.0);

@@ -34,7 +34,8 @@ impl Combined {
             .collect();
         let total = combine(&differences)?;
         // The shares of `combine`: n_C·n_T/(n_C + n_T).
-        let weight = |pair: &Pair| 1.0 / (1.0 / pair.control.n as f64 + 1.0 / pair.variant.n as f64);
+        let weight =
+            |pair: &Pair| 1.0 / (1.0 / pair.control.n as f64 + 1.0 / pair.variant.n as f64);
         let sum: f64 = pairs.iter().map(weight).sum();
         let epochs: Vec<_> = pairs.iter().map(|pair| (weight(pair) / sum, *pair)).collect();
         let control = average(epochs.iter().map(|(share, pair)| (*share, &pair.control)))?;
@@ -156,11 +157,9 @@ impl Combined {
             return Relative::default();
         };
         match lift.interval {
-            Some(Interval { low, high }) => Relative {
-                lift: number(lift.lift),
-                ci_low: number(low),
-                ci_high: number(high),
-            },
+            Some(Interval { low, high }) => {
+                Relative { lift: number(lift.lift), ci_low: number(low), ci_high: number(high) }
+            }
             None => Relative::default(),
         }
     }

@@ -1,8 +1,8 @@
 //! The winner, what to do, and why: in words that can be read without the numbers.
 
 use super::answer::{Analysis, Comparison, Decision, MetricAnswer, Readiness};
-use super::words::{show, signed};
 use super::is_randomised;
+use super::words::{show, signed};
 use crate::experiments::guard::{GuardrailVerdict, Verdict};
 use crate::model::{
     AnalysisMethod, Better, ExperimentDefinition, ExperimentState, ExperimentStatus, MetricRole,
@@ -67,7 +67,8 @@ fn decision(
     }
     let now_breached = analysis.guardrails.iter().filter(|g| g.verdict == Verdict::Breached);
     for guardrail in now_breached {
-        reasons.push(format!("guardrail {} is breached: {}", guardrail.guardrail, guardrail.reason));
+        reasons
+            .push(format!("guardrail {} is breached: {}", guardrail.guardrail, guardrail.reason));
     }
     for breach in &state.breaches {
         reasons.push(format!("guardrail {} was breached: {}", breach.guardrail, breach.reason));
@@ -183,8 +184,7 @@ fn best<'a, 'b>(
     standings: &'b [Standing<'a>],
     breached: impl Fn(&Standing<'_>) -> bool,
 ) -> Option<&'b Standing<'a>> {
-    let good =
-        |of: &&Standing<'_>| !of.better.is_empty() && of.worse.is_empty() && !breached(of);
+    let good = |of: &&Standing<'_>| !of.better.is_empty() && of.worse.is_empty() && !breached(of);
     let ahead = |of: &&Standing<'_>| {
         let (metric, comparison) = of.better.first()?;
         let diff = comparison.diff?;
@@ -237,7 +237,9 @@ fn sentence(what: &str, metric: &MetricAnswer, comparison: &Comparison) -> Strin
             None => text.push(')'),
         }
         if low <= 0.0 && high >= 0.0 {
-            text.push_str("; that was certain earlier, and today's interval alone does not show it");
+            text.push_str(
+                "; that was certain earlier, and today's interval alone does not show it",
+            );
         }
     }
     text

@@ -53,6 +53,10 @@ pub fn sample_ratio_of(
         p_sequential,
         alarm: p_sequential < ALARM_BELOW,
         observed: ratio.observed,
-        expected: ratio.expected.into_iter().map(|expected| number(expected).unwrap_or(0.0)).collect(),
+        expected: ratio
+            .expected
+            .into_iter()
+            .map(|expected| number(expected).unwrap_or(0.0))
+            .collect(),
     })
 }
