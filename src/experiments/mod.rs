@@ -9,6 +9,7 @@ pub mod analyze;
 pub mod assign;
 pub mod guard;
 mod in_force;
+mod outcome;
 mod shares;
 
 pub use accumulate::{Cell, CellSums, Sums, fold};
@@ -19,4 +20,5 @@ pub use analyze::{
 pub use assign::{Assignment, Condition, Exposure, Reason, UNIT_BYTES_MAX, assign, check_unit};
 pub use guard::{GuardrailVerdict, Verdict, guard, may_step};
 pub use in_force::{Board, InForce, normalised};
+pub use outcome::results_of;
 pub use shares::{Shares, shares};
