@@ -7,6 +7,7 @@ use super::power::Question;
 use super::progress::ComparisonProgress;
 use super::words::show;
 use crate::model::{AnalysisMethod, Better, Estimator, MetricDefinition, Name};
+use crate::stats::bayes::{Conversions, conversions, difference};
 use crate::stats::gate::{
     ArmShape, EVENTS_MIN, Events, Evidence, SKEWNESS_MAX, UNITS_MIN, readiness, skewness,
 };
@@ -268,30 +269,22 @@ fn skewness_of(estimator: Estimator, pairs: &[Pair]) -> Option<f64> {
 /// Advice from a flat prior: of shares within one epoch exact, else by the normal approximation.
 fn bayes(metric: &MetricDefinition, combined: &Combined) -> Bayes {
     let exact = combined.single().and_then(|pair| {
-        let [[s_c, f_c], [s_t, f_t]] = pair.events?;
-        crate::stats::conversions([s_c, f_c], [s_t, f_t])
+        let [control, variant] =
+            pair.events?.map(|[successes, failures]| Conversions { successes, failures });
+        conversions(control, variant)
     });
-    let advice = exact.or_else(|| normal(combined.total.diff, combined.total.se));
-    let Some(advice) = advice else { return Bayes::default() };
+    let CombinedDifference { diff, se, .. } = combined.total;
+    let Some(belief) = exact.or_else(|| difference(diff, se * se, None)) else {
+        return Bayes::default();
+    };
     match metric.better {
         Better::Higher => Bayes {
-            chance_to_win: number(advice.chance_to_win),
-            expected_loss: number(advice.expected_loss),
+            chance_to_win: number(belief.chance_above),
+            expected_loss: number(belief.loss_of_treatment),
         },
         Better::Lower => Bayes {
-            chance_to_win: number(1.0 - advice.chance_to_win),
-            expected_loss: number(advice.expected_loss_control),
+            chance_to_win: number(1.0 - belief.chance_above),
+            expected_loss: number(belief.loss_of_control),
         },
     }
-}
-
-/// The posterior N(δ, se²) of a flat prior.
-fn normal(mean: f64, se: f64) -> Option<Advice> {
-    let z = number(mean / se)?;
-    let gain = se * normal_pdf(z);
-    Some(Advice {
-        chance_to_win: normal_cdf(z),
-        expected_loss: (gain - mean * normal_sf(z)).max(0.0),
-        expected_loss_control: (gain + mean * normal_cdf(z)).max(0.0),
-    })
 }

@@ -11,18 +11,11 @@ use super::arms::{Arm, MetricArms};
 use super::compare::Setting;
 use crate::model::{
     Correction, Estimator, ExperimentDefinition, ExperimentKind, Factor, MetricDefinition,
-    MetricRole,
+    MetricRole, VariantDefinition,
 };
+use crate::stats::contrast::{self, Contrast, Effect};
 use crate::stats::gate::{EVENTS_MIN, SKEWNESS_MAX, UNITS_MIN};
 use crate::stats::{Adjustment, adjust};
-
-/// An effect: its names and a coefficient for every variant.
-struct Contrast {
-    effect: String,
-    levels: Vec<String>,
-    against: Vec<String>,
-    coefficients: Vec<f64>,
-}
 
 /// The effects of all factors and of all pairs of them in one metric.
 pub(super) fn effects(
@@ -36,7 +29,10 @@ pub(super) fn effects(
     }
     let mut answers: Vec<EffectAnswer> = contrasts(definition)
         .into_iter()
-        .map(|contrast| answer(setting, metric, arms, contrast))
+        .map(|contrast| {
+            let names = named(definition, contrast.effect);
+            answer(setting, metric, arms, names, &contrast.weights)
+        })
         .collect();
     // What cannot be answered yet counts as 1: the family is as large as it was planned.
     let raw: Vec<_> = answers.iter().map(|answer| Some(answer.p_value.unwrap_or(1.0))).collect();
@@ -55,52 +51,45 @@ pub(super) fn effects(
     answers
 }
 
+/// All effects, each with a weight for every variant.
 fn contrasts(definition: &ExperimentDefinition) -> Vec<Contrast> {
-    let mut found = Vec::new();
-    for (place, factor) in definition.factors.iter().enumerate() {
-        found.extend(pairs(factor).map(|pair| contrast(definition, &[pair])));
-        for other in definition.factors.iter().skip(place + 1) {
-            for pair in pairs(factor) {
-                found.extend(pairs(other).map(|with| contrast(definition, &[pair, with])));
-            }
-        }
-    }
-    found
-}
-
-/// A factor's levels against its first.
-fn pairs(factor: &Factor) -> impl Iterator<Item = (&Factor, [&str; 2])> {
-    let first = factor.levels.first().map_or("", |level| level.as_str());
-    factor.levels.iter().skip(1).map(move |level| (factor, [level.as_str(), first]))
-}
-
-fn contrast(definition: &ExperimentDefinition, of: &[(&Factor, [&str; 2])]) -> Contrast {
-    let mut coefficients: Vec<f64> = definition
-        .variants
-        .iter()
-        .map(|variant| {
-            of.iter().fold(1.0, |sign, (factor, [level, first])| {
-                match variant.levels.get(factor.name.as_str()) {
-                    Some(has) if has == level => sign,
-                    Some(has) if has == first => -sign,
-                    Some(_) | None => 0.0,
-                }
-            })
+    let counts: Vec<usize> = definition.factors.iter().map(|factor| factor.levels.len()).collect();
+    // The combination that a variant is: levels counted with the last factor fastest.
+    let cell = |variant: &VariantDefinition| {
+        definition.factors.iter().try_fold(0usize, |cell, factor| {
+            let level = variant.levels.get(factor.name.as_str())?;
+            let place = factor.levels.iter().position(|name| name.as_str() == level)?;
+            Some(cell * factor.levels.len() + place)
         })
+    };
+    let cells: Vec<Option<usize>> = definition.variants.iter().map(cell).collect();
+    let mut contrasts = contrast::contrasts(&counts).unwrap_or_default();
+    for contrast in &mut contrasts {
+        let of = |cell: &Option<usize>| cell.and_then(|cell| contrast.weights.get(cell)).copied();
+        contrast.weights = cells.iter().map(|cell| of(cell).unwrap_or(0.0)).collect();
+    }
+    contrasts
+}
+
+/// The effect's name, its levels, and those that they are held against.
+fn named(definition: &ExperimentDefinition, effect: Effect) -> (String, Vec<String>, Vec<String>) {
+    let of: Vec<(usize, usize)> = match effect {
+        Effect::Main { factor, level } => vec![(factor, level)],
+        Effect::Interaction { factors, levels } => factors.into_iter().zip(levels).collect(),
+    };
+    let factors: Vec<(&Factor, usize)> = of
+        .into_iter()
+        .filter_map(|(factor, level)| Some((definition.factors.get(factor)?, level)))
         .collect();
-    // Each corner (level or first, by factor) is the mean over the other factors' combinations.
-    let used = coefficients.iter().filter(|c| **c != 0.0).count();
-    let corner = used as f64 / f64::from(1u32 << of.len().min(31));
-    for coefficient in &mut coefficients {
-        *coefficient /= corner;
-    }
-    let names: Vec<&str> = of.iter().map(|(factor, _)| factor.name.as_str()).collect();
-    Contrast {
-        effect: names.join(" × "),
-        levels: of.iter().map(|(_, [level, _])| (*level).to_owned()).collect(),
-        against: of.iter().map(|(_, [_, first])| (*first).to_owned()).collect(),
-        coefficients,
-    }
+    let level = |factor: &Factor, at: usize| {
+        factor.levels.get(at).map_or(String::new(), |level| level.as_str().to_owned())
+    };
+    let names: Vec<&str> = factors.iter().map(|(factor, _)| factor.name.as_str()).collect();
+    (
+        names.join(" × "),
+        factors.iter().map(|(factor, at)| level(factor, *at)).collect(),
+        factors.iter().map(|(factor, _)| level(factor, 0)).collect(),
+    )
 }
 
 /// Sums over epochs.
@@ -120,18 +109,19 @@ fn answer(
     setting: &Setting<'_>,
     metric: &MetricDefinition,
     arms: &MetricArms<'_>,
-    contrast: Contrast,
+    (effect, levels, against): (String, Vec<String>, Vec<String>),
+    coefficients: &[f64],
 ) -> EffectAnswer {
     let mut sum = Sum::default();
     let mut any = false;
     for epoch in &arms.epochs {
-        any |= add(&mut sum, epoch, &contrast.coefficients).is_some();
+        any |= add(&mut sum, epoch, coefficients).is_some();
     }
     let mut answer = EffectAnswer {
         metric: metric.name.clone(),
-        effect: contrast.effect,
-        levels: contrast.levels,
-        against: contrast.against,
+        effect,
+        levels,
+        against,
         diff: None,
         se: None,
         p_value: None,

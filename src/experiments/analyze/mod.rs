@@ -33,7 +33,7 @@ use arms::{Arm, MetricArms};
 use compare::compare;
 
 use super::accumulate::Sums;
-use super::guard::{GuardrailVerdict, Worsening, guard, is_randomised};
+use super::guard::{Worsening, guard, is_randomised};
 use crate::model::{
     Better, Estimator, ExperimentDefinition, ExperimentState, MetricDefinition, Timestamp,
 };

@@ -4,8 +4,9 @@
 use super::answer::{Power, number};
 use super::combined::Combined;
 use crate::model::AnalysisMethod;
+use crate::stats::normal_quantile;
+use crate::stats::power::{detectable, power_at};
 use crate::stats::sequential::ConfidenceSequence;
-use crate::stats::{normal_cdf, normal_quantile};
 
 /// How often an effect worth finding is to be found.
 const POWER_WANTED: f64 = 0.8;
@@ -38,9 +39,9 @@ impl Question {
         if !(se > 0.0) {
             return power;
         }
-        power.mde_at_80 = number((now + z) * se);
+        power.mde_at_80 = detectable(se, now, POWER_WANTED).and_then(number);
         let Some(effect) = self.effect else { return power };
-        power.power_at_mde = number(normal_cdf(effect / se - now));
+        power.power_at_mde = power_at(effect, se, now).and_then(number);
         // With `times` as many units the standard error is se/√times.
         let enough = |times: f64| match reach(times) {
             Some(critical) => (critical + z) * se / times.sqrt() <= effect,
