@@ -12,9 +12,14 @@ use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
 use crate::engine::checker::Checker;
+use crate::engine::configurations::Configurations;
+use crate::engine::experiments::ledger::Ledger;
+use crate::engine::experiments::runtime::Experiments;
 use crate::engine::outbox::Outbox;
+use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Watch};
+use crate::experiments::Board;
 use crate::model::Timestamp;
 use crate::telemetry::Telemetry;
 use crate::tsdb::Tsdb;
@@ -45,8 +50,18 @@ pub struct Engine {
     pub outbox: Arc<Outbox>,
     /// Who is not told: silences, maintenance, inhibition.
     pub muting: Arc<Muting>,
+    /// What becomes of experiments, and who gets what.
+    pub experiments: Arc<Experiments>,
     /// Alerts that others send.
     pub external: Arc<ExternalAlerts>,
+    /// All experiments, as they are in force.
+    pub board: Arc<Board>,
+    /// What takes results, exposures and outcomes.
+    pub ledger: Ledger,
+    /// What writes outcomes as series.
+    pub outcomes: OutcomeSeries,
+    /// Configurations of features.
+    pub configurations: Arc<Configurations>,
 }
 
 /// How far the daemon has come.

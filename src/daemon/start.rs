@@ -32,6 +32,7 @@ use super::muted::Muted;
 use super::open::open_engine;
 use super::reload::{Reloaded, reload};
 use super::signals::{Asked, Signals};
+use super::trials::{Trials, check_experiments};
 use super::{DaemonError, banner, systemd};
 
 /// Reloads that wait at once.
@@ -49,6 +50,7 @@ struct Running {
     checker: Arc<Checker>,
     catalog: Arc<Catalog>,
     outbox: Arc<Outbox>,
+    trials: Trials,
     watch: Watch,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
@@ -208,6 +210,7 @@ async fn begin(
         .map_err(|error| DaemonError::Start(error.to_string()))?;
     let rules = read_rule_files(&settings.rules.files).map_err(DaemonError::Start)?;
     check_rules(&settings).map_err(DaemonError::Start)?;
+    check_experiments(&settings).map_err(DaemonError::Start)?;
     // Before anything runs: what would be refused anyway must neither ask nor tell anybody.
     let tokens = tokens::list(pipeline.tsdb().store())
         .map_err(|error| DaemonError::Start(format!("cannot read tokens: {error}")))?;
@@ -266,7 +269,13 @@ async fn begin(
     );
     let outbox = Arc::new(outbox);
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
+    let trials = Trials::start(&pipeline, &watch, &catalog, clock)?;
     let engine = Engine {
+        board: Arc::clone(&trials.board),
+        ledger: trials.ledger.clone(),
+        experiments: Arc::clone(&trials.experiments),
+        outcomes: trials.outcomes.clone(),
+        configurations: Arc::clone(&trials.configurations),
         checker: Arc::clone(&checker),
         muting: Arc::clone(&muted.muting),
         external: Arc::clone(&muted.external),
@@ -294,6 +303,7 @@ async fn begin(
         checker,
         catalog,
         outbox,
+        trials,
         watch,
         changes,
         stop_upkeep,
@@ -373,6 +383,7 @@ async fn end(running: Running) {
         checker,
         catalog: _,
         outbox,
+        trials,
         watch,
         changes,
         stop_upkeep,
@@ -391,6 +402,7 @@ async fn end(running: Running) {
     if tokio::time::timeout(DRAIN, ruler.stop()).await.is_err() {
         tracing::warn!("evaluating rules did not end in time");
     }
+    trials.stop().await;
     outbox.stop().await;
     // After all that find something, before the writer.
     if tokio::time::timeout(DRAIN, watch.close()).await.is_err() {

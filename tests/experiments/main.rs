@@ -1,4 +1,4 @@
-//! Experiments: on a simulated disk, and in a running process.
+//! Features, outcomes and experiments: on a simulated disk, and in a running process.
 
 #[path = "../daemon/process.rs"]
 #[allow(dead_code)]
@@ -6,4 +6,7 @@ mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod features;
+mod ledger_kill;
 mod ledger_simulation;
+mod lifecycle;

@@ -13,14 +13,14 @@ use crate::engine::experiments::ledger::{EXPOSURES_PAGE_MAX, ExposureFilter, ID_
 use crate::experiments::check_unit;
 use crate::model::{ResultEntry, Timestamp};
 
-use super::super::ApiError;
-use super::super::ingest::inflate;
-use super::super::json::success;
-use super::super::objects::paged;
-use super::super::params::Params;
-use super::super::request::{blocking, header_text, read_large};
-use super::super::state::App;
 use super::in_force;
+use crate::api::ApiError;
+use crate::api::ingest::inflate;
+use crate::api::json::success;
+use crate::api::objects::paged;
+use crate::api::params::Params;
+use crate::api::request::{blocking, header_text, read_large};
+use crate::api::state::App;
 
 type Answered = Result<Response<Body>, ApiError>;
 
@@ -251,6 +251,8 @@ mod tests {
         assert!(read_results(b"7").is_err());
         assert!(read_results(b"{").is_err());
         let said = refusal([2, 0, 1], &read.refused);
-        assert!(said.starts_with("2 results accepted, 0 repeated, 1 left out, 1 refused: result 1"));
+        assert!(
+            said.starts_with("2 results accepted, 0 repeated, 1 left out, 1 refused: result 1")
+        );
     }
 }
