@@ -89,14 +89,23 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/features/", Permission::Read, Permission::Operate),
     ("/api/v1/providers", Permission::Read, Permission::Operate),
     ("/api/v1/providers/", Permission::Read, Permission::Operate),
+    ("/api/v1/experiments", Permission::Read, Permission::Operate),
+    // Of one unit in all experiments.
+    ("/api/v1/experiments/assign", Permission::Send, Permission::Send),
+    ("/api/v1/experiments/", Permission::Read, Permission::Operate),
     ("/ping/", Permission::Open, Permission::Open),
     ("/api/v2/alerts", Permission::Read, Permission::Send),
     ("/api/v2/", Permission::Read, Permission::Operate),
 ];
 
-/// Paths of single objects that applications send to, by what is before and after the name. They
-/// come before [`PERMISSIONS`].
-const SENT_TO: &[(&str, &str)] = &[("/api/v1/features/", "/evaluate")];
+/// Paths of single objects that applications send to, by what is before and after the name, and
+/// what reading them asks for. They come before [`PERMISSIONS`].
+const SENT_TO: &[(&str, &str, Permission)] = &[
+    ("/api/v1/features/", "/evaluate", Permission::Send),
+    ("/api/v1/experiments/", "/assign", Permission::Send),
+    ("/api/v1/experiments/", "/results", Permission::Read),
+    ("/api/v1/experiments/", "/exposures", Permission::Read),
+];
 
 /// The permission that a request asks for.
 pub(super) fn permission_of(method: &Method, path: &str) -> Permission {
@@ -106,14 +115,14 @@ pub(super) fn permission_of(method: &Method, path: &str) -> Permission {
     let fits = |pattern: &str| {
         if pattern.ends_with('/') { path.starts_with(pattern) } else { path == pattern }
     };
-    let sent_to = |(before, after): &(&str, &str)| {
+    let sent_to = |(before, after, _): &&(&str, &str, Permission)| {
         let rest = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
         rest.is_some_and(|name| !name.is_empty() && !name.contains('/'))
     };
-    if SENT_TO.iter().any(sent_to) {
-        return Permission::Send;
-    }
     let reads = matches!(*method, Method::GET | Method::HEAD);
+    if let Some((.., read)) = SENT_TO.iter().find(sent_to) {
+        return if reads { *read } else { Permission::Send };
+    }
     PERMISSIONS
         .iter()
         .find(|(pattern, ..)| fits(pattern))
@@ -296,6 +305,10 @@ mod tests {
             ("/-/reload", &["operator", "admin"]),
             ("/api/v1/outcomes", &["writer", "operator", "admin"]),
             ("/api/v1/features/search/evaluate", &["writer", "operator", "admin"]),
+            ("/api/v1/experiments/trial/assign", &["writer", "operator", "admin"]),
+            ("/api/v1/experiments/assign", &["writer", "operator", "admin"]),
+            ("/api/v1/experiments/trial/results", &["viewer", "operator", "admin"]),
+            ("/api/v1/experiments/trial/analysis", &["viewer", "operator", "admin"]),
             ("/api/v1/features/search/x/evaluate", &["viewer", "operator", "admin"]),
             ("/api/v1/status/config", &["operator", "admin"]),
             ("/api/v1/admin/tokens", &["admin"]),
@@ -307,6 +320,19 @@ mod tests {
                 let admitted = admit(&gate, path, &bearer(token));
                 assert_eq!(admitted.is_ok(), expected, "{token} on {path}: {admitted:?}");
             }
+        }
+    }
+
+    #[test]
+    fn applications_may_send_to_an_experiment_and_not_change_it() {
+        let permission = |path: &str| permission_of(&Method::POST, path);
+        for path in ["assign", "trial/assign", "trial/results", "trial/exposures"] {
+            let path = format!("/api/v1/experiments/{path}");
+            assert_eq!(permission(&path), Permission::Send, "{path}");
+        }
+        for path in ["", "/trial", "/trial/start", "/trial/complete", "/trial/x/assign"] {
+            let path = format!("/api/v1/experiments{path}");
+            assert_eq!(permission(&path), Permission::Operate, "{path}");
         }
     }
 

@@ -17,6 +17,7 @@ mod checks;
 mod deliveries;
 mod error;
 mod exemplars;
+mod experiments;
 mod features;
 mod federate;
 mod guard;

@@ -1,6 +1,7 @@
 //! Objects that people define: listing, making, changing and removing them, the same way for
 //! every kind.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
@@ -36,6 +37,22 @@ pub(super) trait Object: Definition {
     /// hand. The message names the field.
     fn examine(&self, _app: &App) -> Result<(), String> {
         Ok(())
+    }
+
+    /// Why this definition may not take the place of the one that is there, although nothing is
+    /// wrong with it: how the object is at present does not allow it.
+    fn may_replace(&self, _app: &App) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Why the object may not be removed at present.
+    fn may_remove(_app: &App, _name: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Waits until what was changed is taken up by whoever runs it.
+    fn taken_up(_app: &App) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
     }
 
     /// Puts back what answers hide, where a body has it as it was shown.
@@ -167,6 +184,7 @@ async fn create<T: Object>(State(app): State<Arc<App>>, request: Request) -> Ans
     let engine = app.engine()?;
     let now = app.clock.now();
     let made = T::all(&engine.catalog).create(&engine.watch, definition, now).await?;
+    T::taken_up(&app).await;
     Ok(created(success(&shown(&app, &*made))))
 }
 
@@ -219,8 +237,10 @@ async fn replace<T: Object>(app: &App, name: &str, definition: T) -> Answered {
         None => definition,
     };
     examine(app, &definition)?;
+    definition.may_replace(app).map_err(|reason| ApiError::new(ErrorKind::Conflict, reason))?;
     let now = app.clock.now();
     let (made, new) = T::all(&engine.catalog).put(&engine.watch, definition, now).await?;
+    T::taken_up(app).await;
     let answer = success(&shown(app, &*made));
     Ok(if new { created(answer) } else { answer })
 }
@@ -228,8 +248,10 @@ async fn replace<T: Object>(app: &App, name: &str, definition: T) -> Answered {
 /// `DELETE /api/v1/{plural}/{name}`
 async fn remove<T: Object>(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answered {
     refuse_foreign::<T>(&app, &name)?;
+    T::may_remove(&app, &name).map_err(|reason| ApiError::new(ErrorKind::Conflict, reason))?;
     let engine = app.engine()?;
     T::all(&engine.catalog).remove(&engine.watch, &name).await?;
+    T::taken_up(&app).await;
     Ok(success(&json!({"name": name, "deleted": true})))
 }
 

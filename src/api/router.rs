@@ -19,8 +19,9 @@ use super::auth::Caller;
 use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
-    exemplars, features, federate, guard, incidents, ingest, objectives, objects, otlp, outcomes,
-    ping, query, rule_definitions, rules, series, silences, status, syntax, targets,
+    exemplars, experiments, features, federate, guard, incidents, ingest, objectives, objects,
+    otlp, outcomes, ping, query, rule_definitions, rules, series, silences, status, syntax,
+    targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -51,6 +52,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(features::routes())
         .route("/api/v1/outcomes", post(outcomes::outcomes))
         .merge(checks::routes())
+        .merge(experiments::routes())
         .route("/ping/{token}", get(ping::success).post(ping::success))
         .route("/ping/{token}/{what}", get(ping::other).post(ping::other))
         .merge(objects::routes::<ChannelDefinition>("channels"))

@@ -14,6 +14,7 @@ use crate::engine::Pipeline;
 use crate::engine::checker::Checker;
 use crate::engine::configurations::Configurations;
 use crate::engine::experiments::ledger::Ledger;
+use crate::engine::experiments::runtime::Experiments;
 use crate::engine::outbox::Outbox;
 use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::Ruler;
@@ -49,6 +50,8 @@ pub struct Engine {
     pub outbox: Arc<Outbox>,
     /// Who is not told: silences, maintenance, inhibition.
     pub muting: Arc<Muting>,
+    /// What becomes of experiments, and who gets what.
+    pub experiments: Arc<Experiments>,
     /// Alerts that others send.
     pub external: Arc<ExternalAlerts>,
     /// All experiments, as they are in force.

@@ -14,6 +14,7 @@ mod reload;
 mod signals;
 mod start;
 mod systemd;
+mod trials;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -37,6 +37,7 @@ pub(super) fn reload(
     check_channels(&settings)?;
     examine_file(&settings)?;
     super::start::check_rules(&settings)?;
+    super::trials::check_experiments(&settings)?;
     let stored = crate::api::tokens::list(pipeline.tsdb().store()).map_err(|e| e.to_string())?;
     let loopback = app.address.ip().is_loopback();
     if Gate::new(&settings.auth, &stored, loopback).refuses_to_listen() {

@@ -18,13 +18,9 @@ use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::engine::checker::{Checker, CheckerParts, default_checks, examine_file};
-use crate::engine::configurations::Configurations;
-use crate::engine::experiments::ledger::Ledger;
 use crate::engine::outbox::{Outbox, check_channels};
-use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
-use crate::experiments::Board;
 use crate::model::Origin;
 use crate::rules::compile;
 use crate::telemetry::{Telemetry, Way};
@@ -36,6 +32,7 @@ use super::muted::Muted;
 use super::open::open_engine;
 use super::reload::{Reloaded, reload};
 use super::signals::{Asked, Signals};
+use super::trials::{Trials, check_experiments};
 use super::{DaemonError, banner, systemd};
 
 /// Reloads that wait at once.
@@ -53,7 +50,7 @@ struct Running {
     checker: Arc<Checker>,
     catalog: Arc<Catalog>,
     outbox: Arc<Outbox>,
-    ledger: Ledger,
+    trials: Trials,
     watch: Watch,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
@@ -213,6 +210,7 @@ async fn begin(
         .map_err(|error| DaemonError::Start(error.to_string()))?;
     let rules = read_rule_files(&settings.rules.files).map_err(DaemonError::Start)?;
     check_rules(&settings).map_err(DaemonError::Start)?;
+    check_experiments(&settings).map_err(DaemonError::Start)?;
     // Before anything runs: what would be refused anyway must neither ask nor tell anybody.
     let tokens = tokens::list(pipeline.tsdb().store())
         .map_err(|error| DaemonError::Start(format!("cannot read tokens: {error}")))?;
@@ -271,21 +269,13 @@ async fn begin(
     );
     let outbox = Arc::new(outbox);
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
-    let board: Arc<Board> = Arc::default();
-    let ledger = Ledger::start(Arc::clone(pipeline.tsdb()), Arc::clone(&board), Arc::clone(clock))
-        .map_err(DaemonError::Start)?;
-    let configurations = Configurations::open(Arc::clone(pipeline.tsdb().store()))
-        .map_err(|error| DaemonError::Start(format!("cannot read configurations: {error}")))?;
-    let outcomes = {
-        let ledger = ledger.clone();
-        let tallies = Arc::new(move || ledger.tallies());
-        OutcomeSeries::start(pipeline.clone(), Arc::clone(clock), tallies)
-    };
+    let trials = Trials::start(&pipeline, &watch, &catalog, clock)?;
     let engine = Engine {
-        board,
-        ledger: ledger.clone(),
-        outcomes,
-        configurations: Arc::new(configurations),
+        board: Arc::clone(&trials.board),
+        ledger: trials.ledger.clone(),
+        experiments: Arc::clone(&trials.experiments),
+        outcomes: trials.outcomes.clone(),
+        configurations: Arc::clone(&trials.configurations),
         checker: Arc::clone(&checker),
         muting: Arc::clone(&muted.muting),
         external: Arc::clone(&muted.external),
@@ -313,7 +303,7 @@ async fn begin(
         checker,
         catalog,
         outbox,
-        ledger,
+        trials,
         watch,
         changes,
         stop_upkeep,
@@ -393,7 +383,7 @@ async fn end(running: Running) {
         checker,
         catalog: _,
         outbox,
-        ledger,
+        trials,
         watch,
         changes,
         stop_upkeep,
@@ -412,9 +402,7 @@ async fn end(running: Running) {
     if tokio::time::timeout(DRAIN, ruler.stop()).await.is_err() {
         tracing::warn!("evaluating rules did not end in time");
     }
-    if tokio::time::timeout(DRAIN, ledger.close()).await.is_err() {
-        tracing::warn!("the ledger did not end in time; nothing that it acknowledged is lost");
-    }
+    trials.stop().await;
     outbox.stop().await;
     // After all that find something, before the writer.
     if tokio::time::timeout(DRAIN, watch.close()).await.is_err() {

@@ -36,6 +36,7 @@ pub use ast::{
 };
 pub use eval::{instant, range};
 pub use functions::Function;
+pub use native::histogram_quantile;
 pub use notation::{
     NOTED_VALUES_MAX, NotedSeries, parse_histogram, parse_series, parse_values, write_histogram,
 };

@@ -346,3 +346,6 @@ pub fn f_sf(x: f64, df1: f64, df2: f64) -> Option<f64> {
     let (above, below) = (top / (top + bottom), bottom / (top + bottom));
     beta_tails(df1 / 2.0, df2 / 2.0, above, below).map(|tails| tails.1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,4 @@
 //! Experiments as they run: what is taken, counted and kept.
 
 pub mod ledger;
+pub mod runtime;

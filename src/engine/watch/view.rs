@@ -37,7 +37,7 @@ pub struct IncidentFilter {
     pub status: Vec<IncidentStatus>,
     /// Of these severities; of all where empty.
     pub severity: Vec<Severity>,
-    /// From this kind of source: `rule`, `check`, `external`, `internal`.
+    /// From this kind of source: `rule`, `check`, `experiment`, `external`, `internal`.
     pub source: Option<String>,
     /// With these labels.
     pub matchers: Matchers,
@@ -93,6 +93,7 @@ fn source_kind(source: &AlertSource) -> &'static str {
     match source {
         AlertSource::Rule { .. } => "rule",
         AlertSource::Check { .. } => "check",
+        AlertSource::Experiment { .. } => "experiment",
         AlertSource::External => "external",
         AlertSource::Internal => "internal",
     }

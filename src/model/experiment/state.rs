@@ -5,6 +5,29 @@ use serde_json::Value;
 
 use crate::model::Timestamp;
 
+impl ExperimentStatus {
+    /// The word in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ExperimentStatus::Draft => "draft",
+            ExperimentStatus::Running => "running",
+            ExperimentStatus::Paused => "paused",
+            ExperimentStatus::Completed => "completed",
+            ExperimentStatus::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether it has started and is not over.
+    pub const fn is_active(self) -> bool {
+        matches!(self, ExperimentStatus::Running | ExperimentStatus::Paused)
+    }
+
+    /// Whether it is over.
+    pub const fn is_over(self) -> bool {
+        matches!(self, ExperimentStatus::Completed | ExperimentStatus::Cancelled)
+    }
+}
+
 /// Where an experiment is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +69,12 @@ pub struct GuardrailState {
     pub at: Timestamp,
     /// What was seen, in words.
     pub reason: String,
+    /// The firing of the rule that it was, where it was one: the incident's id and when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Whether a person has decided since: it stops nothing any more, and its incident is over.
+    #[serde(default)]
+    pub accepted: bool,
 }
 
 /// How an experiment stands: beside its definition, and kept when that changes.
@@ -73,6 +102,9 @@ pub struct ExperimentState {
     /// Since when it is at this step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_at: Option<Timestamp>,
+    /// Of a canary: since when a guardrail keeps it from its next step although that is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<Timestamp>,
     /// Of a blue-green experiment: the variant that has the traffic, by its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<usize>,

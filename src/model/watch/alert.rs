@@ -64,6 +64,11 @@ pub enum AlertSource {
         /// Its name.
         name: Name,
     },
+    /// An experiment: one of its guardrails is breached.
+    Experiment {
+        /// Its name.
+        name: Name,
+    },
     /// Somebody who sent it to `/api/v2/alerts`.
     External,
     /// vedette itself: what it found wrong with its own watching.
@@ -80,6 +85,7 @@ impl AlertKey {
         let source = match source {
             AlertSource::Rule { file, group, name } => format!("rule\0{file}\0{group}\0{name}"),
             AlertSource::Check { name } => format!("check\0{name}"),
+            AlertSource::Experiment { name } => format!("experiment\0{name}"),
             AlertSource::External => "external".to_owned(),
             AlertSource::Internal => "internal".to_owned(),
         };

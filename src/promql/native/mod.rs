@@ -11,6 +11,7 @@ mod robust;
 pub(super) use elements::{Element, Outcome, operate};
 pub(super) use extended::Around;
 pub(super) use fold::Fold;
+pub use quantile::histogram_quantile;
 pub(super) use quantile::{fraction, quantile};
 pub(super) use rate::{Point, difference, last_difference};
 

@@ -3,6 +3,12 @@
 use super::super::annotations::Annotation;
 use crate::model::{BoundedBucket, Histogram};
 
+/// The quantile (0 to 1) of a native histogram, as `histogram_quantile` has it; NaN of an empty
+/// one.
+pub fn histogram_quantile(q: f64, histogram: &Histogram) -> f64 {
+    quantile(q, histogram, "").0
+}
+
 /// The quantile, and what is to be noted about it (`HistogramQuantile` in
 /// `promql/quantile.go`): exponential within exponential buckets, linear within custom ones and
 /// the zero bucket.
