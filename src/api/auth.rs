@@ -84,6 +84,7 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/deliveries/", Permission::Read, Permission::Operate),
     ("/api/v1/objectives", Permission::Read, Permission::Operate),
     ("/api/v1/objectives/", Permission::Read, Permission::Operate),
+    ("/api/v1/stats/", Permission::Read, Permission::Read),
     ("/ping/", Permission::Open, Permission::Open),
     ("/api/v2/alerts", Permission::Read, Permission::Send),
     ("/api/v2/", Permission::Read, Permission::Operate),

@@ -31,6 +31,7 @@ mod histograms;
 mod incidents;
 mod places;
 mod silences;
+mod stats;
 
 use super::params::Params;
 use super::query::{Asked, run};
