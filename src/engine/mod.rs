@@ -5,6 +5,7 @@
 //! [`Pipeline`].
 
 pub mod checker;
+pub mod experiments;
 mod group;
 pub mod history;
 mod intake;

@@ -7,9 +7,11 @@
 pub mod accumulate;
 pub mod assign;
 mod in_force;
+mod outcome;
 mod shares;
 
 pub use accumulate::{Cell, CellSums, Sums, fold};
 pub use assign::{Assignment, Condition, Exposure, Reason, UNIT_BYTES_MAX, assign, check_unit};
 pub use in_force::{Board, InForce, normalised};
+pub use outcome::results_of;
 pub use shares::{Shares, shares};

@@ -17,6 +17,12 @@ pub const VALUE_MIN: f64 = 1.0 / VALUE_MAX;
 /// A quantile is estimated from `n·min(p, 1−p)` of at least this (Deng, Knoblich & Lu 2018).
 pub const TAIL_UNITS_MIN: f64 = 20.0;
 
+/// How many standard errors of the rank the window around a quantile reaches to each side.
+///
+/// 3 and not 1.96, as a look among hundreds finds the rank that far out: whole numbers with the
+/// quantile between two of them gave 7.5 % false alarms with the one, 3.5 % with the other.
+pub const WINDOW: f64 = 3.0;
+
 /// Bits of an `f64` that a bucket does not keep: 52 of the fraction less 10.
 const DROPPED_BITS: u32 = 42;
 
@@ -126,6 +132,23 @@ impl QuantileSketch {
         }
         None
     }
+
+    /// The mean of the values at ranks between two, where the value of rank i lies at i−1 to i.
+    fn mean_between(&self, from: f64, to: f64) -> Option<f64> {
+        let (mut below, mut sum) = (0u64, 0.0);
+        for (bucket, count) in &self.counts {
+            let start = (below as f64).max(from);
+            below += count;
+            let end = (below as f64).min(to);
+            if end > start {
+                sum += (end - start) / (to - from) * value_of(*bucket);
+            }
+            if below as f64 >= to {
+                break;
+            }
+        }
+        (to > from).then_some(sum)
+    }
 }
 
 /// A quantile with its uncertainty.
@@ -133,22 +156,32 @@ impl QuantileSketch {
 pub struct QuantileEstimate {
     /// Values that it was estimated from.
     pub n: u64,
-    /// The value at rank ⌈np⌉.
+    /// The quantile, smoothed: what arms are compared by.
     pub value: f64,
     /// Its sampling variance.
     pub variance: f64,
+    /// The value at rank ⌈np⌉, as it was: what a reader may be shown beside it.
+    pub at_rank: f64,
 }
 
 /// The p-quantile and its sampling variance by ranks (Deng, Knoblich & Lu 2018, section 5).
 ///
-/// With `h = z√(np(1−p))`, ranks `⌊np−h⌋` and `⌈np+h⌉` hold the quantile at the confidence of
-/// `z`, so that their distance is 2z standard errors. The uniform error of rounding to a bucket,
-/// width²/12, is added: with very many values the rest would shrink below what a bucket can tell
-/// apart, and two arms on both sides of a bucket's edge would seem to differ.
+/// With z = [`WINDOW`] and `h = z√(np(1−p))`, the values at ranks `⌊np−h⌋` and `⌈np+h⌉` are 2z
+/// standard errors apart.
 ///
-/// `None` unless 0 < p < 1, z > 0 and `n·min(p, 1−p)` is at least [`TAIL_UNITS_MIN`].
-pub fn quantile_estimate(sketch: &QuantileSketch, p: f64, z: f64) -> Option<QuantileEstimate> {
-    if !(p > 0.0 && p < 1.0 && z > 0.0 && z.is_finite()) {
+/// `value` is the mean of the values at ranks from np−h to np+h, an L-estimate, and not the one
+/// value in their middle. With that one, two arms alike were told apart in a third of all runs
+/// where values are whole numbers or have a gap at the quantile: it jumps from one to the next,
+/// and is never close to normal. The mean moves by `(X_U − X_L)/2h` per rank, so that the
+/// variance above, which is that slope times the deviation of the rank, is the mean's own, with
+/// or without jumps. Where values are dense, both are the same but for a fraction of their error.
+///
+/// The uniform error of rounding to a bucket, width²/12, is added: with very many values the
+/// rest would shrink below what a bucket can tell apart.
+///
+/// `None` unless 0 < p < 1 and `n·min(p, 1−p)` is at least [`TAIL_UNITS_MIN`].
+pub fn quantile_estimate(sketch: &QuantileSketch, p: f64) -> Option<QuantileEstimate> {
+    if !(p > 0.0 && p < 1.0) {
         return None;
     }
     let n = sketch.n as f64;
@@ -157,14 +190,18 @@ pub fn quantile_estimate(sketch: &QuantileSketch, p: f64, z: f64) -> Option<Quan
     if n * p.min(1.0 - p) < TAIL_UNITS_MIN - 1e-9 {
         return None;
     }
-    let h = z * (at * (1.0 - p)).sqrt();
+    let h = WINDOW * (at * (1.0 - p)).sqrt();
     let rank = |r: f64| (r as u64).clamp(1, sketch.n);
-    let value = sketch.bucket_at_rank(rank((at - 1e-9 * at).ceil()))?;
+    let middle = sketch.bucket_at_rank(rank((at - 1e-9 * at).ceil()))?;
     let low = sketch.value_at_rank(rank((at - h).floor()))?;
     let high = sketch.value_at_rank(rank((at + h).ceil()))?;
-    let rounding = width_of(value);
-    let variance = ((high - low) / (2.0 * z)).powi(2) + rounding * rounding / 12.0;
-    Some(QuantileEstimate { n: sketch.n, value: value_of(value), variance })
+    let rounding = if sketch.counts.len() > 1 { width_of(middle) } else { 0.0 };
+    Some(QuantileEstimate {
+        n: sketch.n,
+        value: sketch.mean_between((at - h).max(0.0), (at + h).min(n))?,
+        variance: ((high - low) / (2.0 * WINDOW)).powi(2) + rounding * rounding / 12.0,
+        at_rank: value_of(middle),
+    })
 }
 
 fn bucket_of(value: f64) -> Result<u32, SketchError> {

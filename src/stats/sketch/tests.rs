@@ -44,10 +44,12 @@ fn quantiles_and_standard_errors_are_those_of_the_ranks() {
     for row in all["quantile"].as_array().unwrap() {
         let n = row["n"].as_u64().unwrap();
         let sketch = of(&(1..=n).map(|i| i as f64).collect::<Vec<_>>());
-        let (p, z) = (row["p"].as_f64().unwrap(), row["z"].as_f64().unwrap());
-        let estimate = quantile_estimate(&sketch, p, z).unwrap();
-        assert_eq!(estimate.value, row["value"].as_f64().unwrap(), "{row}");
-        let rounding = width_of(bucket_of(estimate.value).unwrap()).powi(2) / 12.0;
+        let p = row["p"].as_f64().unwrap();
+        let estimate = quantile_estimate(&sketch, p).unwrap();
+        assert_eq!(estimate.at_rank, row["value"].as_f64().unwrap(), "{row}");
+        // The mean of evenly spaced values is their middle, which lies half a step below np.
+        assert!((estimate.value - (n as f64 * p + 0.5)).abs() < 0.01, "{} {row}", estimate.value);
+        let rounding = width_of(bucket_of(estimate.at_rank).unwrap()).powi(2) / 12.0;
         let se = (estimate.variance - rounding).sqrt();
         assert!((se / row["se"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{se} {row}");
     }
@@ -56,13 +58,30 @@ fn quantiles_and_standard_errors_are_those_of_the_ranks() {
 #[test]
 fn a_quantile_needs_twenty_units_beyond_it() {
     let sketch = of(&(0..400).map(f64::from).collect::<Vec<_>>());
-    assert!(quantile_estimate(&sketch, 0.95, 1.96).is_some());
-    assert!(quantile_estimate(&sketch, 0.951, 1.96).is_none());
-    assert!(quantile_estimate(&QuantileSketch::new(), 0.5, 1.96).is_none());
+    assert!(quantile_estimate(&sketch, 0.95).is_some());
+    assert!(quantile_estimate(&sketch, 0.951).is_none());
+    assert!(quantile_estimate(&QuantileSketch::new(), 0.5).is_none());
     for p in [0.0, 1.0, f64::NAN, -0.5] {
-        assert!(quantile_estimate(&sketch, p, 1.96).is_none());
+        assert!(quantile_estimate(&sketch, p).is_none());
     }
-    assert!(quantile_estimate(&sketch, 0.5, 0.0).is_none());
+}
+
+#[test]
+fn whole_numbers_with_their_median_between_two_have_it_there() {
+    let mut sketch = QuantileSketch::new();
+    sketch.add_times(4.0, 500).unwrap();
+    sketch.add_times(5.0, 500).unwrap();
+    let at = |sketch: &QuantileSketch| quantile_estimate(sketch, 0.5).unwrap();
+    assert!((at(&sketch).value - 4.5).abs() < 1e-12);
+    // One unit more moves it by what the standard error says of half a rank: 1/(2h), h = 47.4.
+    sketch.add(5.0).unwrap();
+    assert!((at(&sketch).value - 4.5 - 0.5 / 94.87).abs() < 1e-4, "{:?}", at(&sketch));
+    let same = {
+        let mut one = QuantileSketch::new();
+        one.add_times(7.0, 100).unwrap();
+        at(&one)
+    };
+    assert_eq!((same.value, same.variance), (7.0, 0.0));
 }
 
 #[test]
@@ -145,7 +164,7 @@ proptest! {
     #[test]
     fn a_quantile_lies_between_the_least_and_the_greatest(a in values(), p in 0f64..1.0) {
         let sketch = of(&a);
-        if let Some(estimate) = quantile_estimate(&sketch, p, 1.96) {
+        if let Some(estimate) = quantile_estimate(&sketch, p) {
             prop_assert!(estimate.variance.is_finite() && estimate.variance >= 0.0);
             prop_assert!(estimate.value >= sketch.value_at_rank(1).unwrap());
             prop_assert!(estimate.value <= sketch.value_at_rank(sketch.n()).unwrap());

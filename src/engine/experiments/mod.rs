@@ -1,0 +1,3 @@
+//! Experiments as they run: what is taken, counted and kept.
+
+pub mod ledger;
