@@ -84,10 +84,19 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/deliveries/", Permission::Read, Permission::Operate),
     ("/api/v1/objectives", Permission::Read, Permission::Operate),
     ("/api/v1/objectives/", Permission::Read, Permission::Operate),
+    ("/api/v1/outcomes", Permission::Send, Permission::Send),
+    ("/api/v1/features", Permission::Read, Permission::Operate),
+    ("/api/v1/features/", Permission::Read, Permission::Operate),
+    ("/api/v1/providers", Permission::Read, Permission::Operate),
+    ("/api/v1/providers/", Permission::Read, Permission::Operate),
     ("/ping/", Permission::Open, Permission::Open),
     ("/api/v2/alerts", Permission::Read, Permission::Send),
     ("/api/v2/", Permission::Read, Permission::Operate),
 ];
+
+/// Paths of single objects that applications send to, by what is before and after the name. They
+/// come before [`PERMISSIONS`].
+const SENT_TO: &[(&str, &str)] = &[("/api/v1/features/", "/evaluate")];
 
 /// The permission that a request asks for.
 pub(super) fn permission_of(method: &Method, path: &str) -> Permission {
@@ -97,6 +106,13 @@ pub(super) fn permission_of(method: &Method, path: &str) -> Permission {
     let fits = |pattern: &str| {
         if pattern.ends_with('/') { path.starts_with(pattern) } else { path == pattern }
     };
+    let sent_to = |(before, after): &(&str, &str)| {
+        let rest = path.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+        rest.is_some_and(|name| !name.is_empty() && !name.contains('/'))
+    };
+    if SENT_TO.iter().any(sent_to) {
+        return Permission::Send;
+    }
     let reads = matches!(*method, Method::GET | Method::HEAD);
     PERMISSIONS
         .iter()
@@ -278,6 +294,9 @@ mod tests {
             ("/api/v1/label/job/values", &["viewer", "operator", "admin"]),
             ("/api/v1/write", &["writer", "operator", "admin"]),
             ("/-/reload", &["operator", "admin"]),
+            ("/api/v1/outcomes", &["writer", "operator", "admin"]),
+            ("/api/v1/features/search/evaluate", &["writer", "operator", "admin"]),
+            ("/api/v1/features/search/x/evaluate", &["viewer", "operator", "admin"]),
             ("/api/v1/status/config", &["operator", "admin"]),
             ("/api/v1/admin/tokens", &["admin"]),
             ("/a/route/nobody/listed", &["admin"]),

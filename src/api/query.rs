@@ -168,6 +168,24 @@ async fn run_bounded(
     text: String,
     evaluate: impl FnOnce(&dyn promql::Source, &Options) -> Result<Answer, QueryError> + Send + 'static,
 ) -> Answered {
+    let (limit, wanted) = (asked.limit, asked.stats);
+    in_a_place(app, asked, move |source, options, queued| {
+        let began = Instant::now();
+        let answer = evaluate(source, options).map_err(|error| error.located(&text))?;
+        let stats = statistics(&answer, wanted, queued, queued + began.elapsed());
+        Ok(render(answer, &text, limit, stats))
+    })
+    .await
+}
+
+/// Waits for one of the places for queries and works there, on a thread of its own, over one view
+/// of the samples. `work` also hears how long it waited. It is stopped when the time is up or the
+/// caller leaves.
+pub(super) async fn in_a_place<T: Send + 'static>(
+    app: &Arc<App>,
+    asked: &Asked,
+    work: impl FnOnce(&dyn promql::Source, &Options, Duration) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
     let tsdb = Arc::clone(&app.engine()?.tsdb);
     let began = Instant::now();
     let deadline = tokio::time::Instant::now() + asked.timeout;
@@ -191,22 +209,15 @@ async fn run_bounded(
         stop: Arc::clone(&stop),
     };
     let _stop_on_drop = StopOnDrop(Arc::clone(&stop));
-    let (limit, wanted) = (asked.limit, asked.stats);
     let telemetry = Arc::clone(&app.telemetry);
     telemetry.queries_running.add(1);
     let mut working = tokio::task::spawn_blocking(move || {
         let _place = place;
         let reader = tsdb.reader().map_err(ApiError::internal);
-        let answer = reader.and_then(|reader| {
-            evaluate(&reader, &options).map_err(|error| error.located(&text).into())
-        });
-        let took = began.elapsed();
+        let outcome = reader.and_then(|reader| work(&reader, &options, queued));
         telemetry.queries_running.add(-1);
-        telemetry.query_duration.observe(took - queued);
-        answer.map(|answer| {
-            let stats = statistics(&answer, wanted, queued, took);
-            render(answer, &text, limit, stats)
-        })
+        telemetry.query_duration.observe(began.elapsed() - queued);
+        outcome
     });
     let finished = tokio::select! {
         finished = &mut working => finished,

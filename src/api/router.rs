@@ -19,8 +19,8 @@ use super::auth::Caller;
 use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
-    exemplars, federate, guard, incidents, ingest, objectives, objects, otlp, ping, query,
-    rule_definitions, rules, series, silences, status, syntax, targets,
+    exemplars, features, federate, guard, incidents, ingest, objectives, objects, otlp, outcomes,
+    ping, query, rule_definitions, rules, series, silences, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -48,6 +48,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/labels", get(series::label_names).post(series::label_names))
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
+        .merge(features::routes())
+        .route("/api/v1/outcomes", post(outcomes::outcomes))
         .merge(checks::routes())
         .route("/ping/{token}", get(ping::success).post(ping::success))
         .route("/ping/{token}/{what}", get(ping::other).post(ping::other))

@@ -12,9 +12,13 @@ use crate::collect::targets::Targets;
 use crate::config::Settings;
 use crate::engine::Pipeline;
 use crate::engine::checker::Checker;
+use crate::engine::configurations::Configurations;
+use crate::engine::experiments::ledger::Ledger;
 use crate::engine::outbox::Outbox;
+use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Watch};
+use crate::experiments::Board;
 use crate::model::Timestamp;
 use crate::telemetry::Telemetry;
 use crate::tsdb::Tsdb;
@@ -47,6 +51,14 @@ pub struct Engine {
     pub muting: Arc<Muting>,
     /// Alerts that others send.
     pub external: Arc<ExternalAlerts>,
+    /// All experiments, as they are in force.
+    pub board: Arc<Board>,
+    /// What takes results, exposures and outcomes.
+    pub ledger: Ledger,
+    /// What writes outcomes as series.
+    pub outcomes: OutcomeSeries,
+    /// Configurations of features.
+    pub configurations: Arc<Configurations>,
 }
 
 /// How far the daemon has come.

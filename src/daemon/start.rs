@@ -18,9 +18,13 @@ use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::engine::checker::{Checker, CheckerParts, default_checks, examine_file};
+use crate::engine::configurations::Configurations;
+use crate::engine::experiments::ledger::Ledger;
 use crate::engine::outbox::{Outbox, check_channels};
+use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
+use crate::experiments::Board;
 use crate::model::Origin;
 use crate::rules::compile;
 use crate::telemetry::{Telemetry, Way};
@@ -49,6 +53,7 @@ struct Running {
     checker: Arc<Checker>,
     catalog: Arc<Catalog>,
     outbox: Arc<Outbox>,
+    ledger: Ledger,
     watch: Watch,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
@@ -266,7 +271,21 @@ async fn begin(
     );
     let outbox = Arc::new(outbox);
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
+    let board: Arc<Board> = Arc::default();
+    let ledger = Ledger::start(Arc::clone(pipeline.tsdb()), Arc::clone(&board), Arc::clone(clock))
+        .map_err(DaemonError::Start)?;
+    let configurations = Configurations::open(Arc::clone(pipeline.tsdb().store()))
+        .map_err(|error| DaemonError::Start(format!("cannot read configurations: {error}")))?;
+    let outcomes = {
+        let ledger = ledger.clone();
+        let tallies = Arc::new(move || ledger.tallies());
+        OutcomeSeries::start(pipeline.clone(), Arc::clone(clock), tallies)
+    };
     let engine = Engine {
+        board,
+        ledger: ledger.clone(),
+        outcomes,
+        configurations: Arc::new(configurations),
         checker: Arc::clone(&checker),
         muting: Arc::clone(&muted.muting),
         external: Arc::clone(&muted.external),
@@ -294,6 +313,7 @@ async fn begin(
         checker,
         catalog,
         outbox,
+        ledger,
         watch,
         changes,
         stop_upkeep,
@@ -373,6 +393,7 @@ async fn end(running: Running) {
         checker,
         catalog: _,
         outbox,
+        ledger,
         watch,
         changes,
         stop_upkeep,
@@ -390,6 +411,9 @@ async fn end(running: Running) {
     }
     if tokio::time::timeout(DRAIN, ruler.stop()).await.is_err() {
         tracing::warn!("evaluating rules did not end in time");
+    }
+    if tokio::time::timeout(DRAIN, ledger.close()).await.is_err() {
+        tracing::warn!("the ledger did not end in time; nothing that it acknowledged is lost");
     }
     outbox.stop().await;
     // After all that find something, before the writer.

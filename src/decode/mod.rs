@@ -9,6 +9,7 @@ pub mod exposition;
 pub mod inflate;
 pub mod json;
 pub mod otlp;
+pub mod outcomes;
 pub mod remote_write;
 mod wire;
 

@@ -5,11 +5,13 @@
 //! [`Pipeline`].
 
 pub mod checker;
+pub mod configurations;
 pub mod experiments;
 mod group;
 pub mod history;
 mod intake;
 pub mod outbox;
+pub mod outcomes;
 mod pipeline;
 pub mod ruler;
 mod upkeep;

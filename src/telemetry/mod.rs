@@ -40,11 +40,13 @@ pub enum Way {
     Rules,
     /// A check.
     Checks,
+    /// Outcomes, by their tallies.
+    Outcomes,
 }
 
 impl Way {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Way; 10] = [
+    pub const ALL: [Way; 11] = [
         Way::RemoteWrite1,
         Way::RemoteWrite2,
         Way::Json,
@@ -55,6 +57,7 @@ impl Way {
         Way::Own,
         Way::Rules,
         Way::Checks,
+        Way::Outcomes,
     ];
 
     /// The value of the label `way`.
@@ -70,6 +73,7 @@ impl Way {
             Way::Own => "own",
             Way::Rules => "rules",
             Way::Checks => "checks",
+            Way::Outcomes => "outcomes",
         }
     }
 }

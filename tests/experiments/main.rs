@@ -1,0 +1,7 @@
+//! Features, outcomes and experiments, in a running process.
+
+#[path = "../daemon/process.rs"]
+#[allow(dead_code)]
+mod process;
+
+mod features;
