@@ -20,7 +20,7 @@ use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
     exemplars, features, federate, guard, incidents, ingest, objectives, objects, otlp, outcomes,
-    ping, query, rule_definitions, rules, series, silences, status, syntax, targets,
+    ping, query, rule_definitions, rules, series, silences, stats, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -67,6 +67,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/alerts", get(alerts::alerts))
         .merge(silences::routes())
         .merge(objectives::routes())
+        .merge(stats::routes())
         .merge(incidents::routes())
         .merge(alertmanager::routes())
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))

@@ -36,6 +36,7 @@ mod incidents;
 mod places;
 mod remote_write;
 mod silences;
+mod stats;
 
 use super::params::Params;
 use super::query::{Asked, run};
