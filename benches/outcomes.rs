@@ -62,11 +62,11 @@ fn group(from: u64, size: u64) -> Vec<Outcome> {
             let unit = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) % UNITS;
             serde_json::from_value(json!({
                 "id": format!("outcome-{n}"), "feature": "search", "provider": "acme",
-                "model": format!("m{}", n % 4), "ok": n % 17 != 0,
+                "model": format!("m{}", n % 4), "ok": !n.is_multiple_of(17),
                 "latency_ms": 20.0 + (n % 1009) as f64 * 0.37, "cost": (n % 97) as f64 * 1.3e-4,
                 "input_tokens": n % 800, "output_tokens": n % 300,
                 "unit": format!("user-{unit}"), "experiment": "rank",
-                "variant": if unit % 2 == 0 { "old" } else { "new" },
+                "variant": if unit.is_multiple_of(2) { "old" } else { "new" },
             }))
             .expect("an outcome")
         })

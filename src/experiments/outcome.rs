@@ -53,8 +53,7 @@ fn value_of(metric: &str, outcome: &Outcome) -> Option<f64> {
         "output_tokens" => number(outcome.output_tokens),
         "tokens" => number(outcome.tokens.or_else(|| {
             let parts = [outcome.input_tokens, outcome.output_tokens];
-            let known = parts.iter().flatten().copied().reduce(u64::saturating_add);
-            known
+            parts.iter().flatten().copied().reduce(u64::saturating_add)
         })),
         _ => None,
     }

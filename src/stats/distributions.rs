@@ -341,7 +341,7 @@ pub fn chi2_sf(x: f64, df: f64) -> Option<f64> {
 /// P(X > x) of the F distribution with `df1` and `df2` > 0 degrees of freedom; `None` for others.
 #[must_use]
 pub fn f_sf(x: f64, df1: f64, df2: f64) -> Option<f64> {
-    if !(df1 > 0.0 && df2 > 0.0) || !x.is_finite() {
+    if !(df1 > 0.0 && df2 > 0.0 && x.is_finite()) {
         return None;
     }
     if x <= 0.0 {

@@ -70,7 +70,7 @@ fn decision(
         reasons
             .push(format!("guardrail {} is breached: {}", guardrail.guardrail, guardrail.reason));
     }
-    for breach in &state.breaches {
+    for breach in state.breaches.iter().filter(|breach| !breach.accepted) {
         reasons.push(format!("guardrail {} was breached: {}", breach.guardrail, breach.reason));
     }
     if state.rolled_back {

@@ -81,7 +81,7 @@ fn units_take_little_room_and_are_found_again() {
                 .flat_map(|i| {
                     let n = (flush * 10 + group) * (UNITS / 100) + i;
                     let unit = format!("user-{n}");
-                    let variant = if n % 2 == 0 { "old" } else { "new" };
+                    let variant = if n.is_multiple_of(2) { "old" } else { "new" };
                     let value = (n as f64).sqrt();
                     ["spent", "latency_ms"].map(|metric| {
                         json!({"unit": unit, "variant": variant, "metric": metric, "value": value})
@@ -105,7 +105,7 @@ fn units_take_little_room_and_are_found_again() {
             let entry = entry.expect("readable");
             bytes += entry.sealed_bytes();
             blocks += 1;
-            inspect(Table::Units, &entry.key().to_vec(), entry.open().expect("intact").payload())
+            inspect(Table::Units, entry.key(), entry.open().expect("intact").payload())
                 .expect("decodes");
         }
     }
