@@ -84,6 +84,7 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/deliveries/", Permission::Read, Permission::Operate),
     ("/api/v1/objectives", Permission::Read, Permission::Operate),
     ("/api/v1/objectives/", Permission::Read, Permission::Operate),
+    ("/api/v1/stats/", Permission::Read, Permission::Read),
     ("/api/v1/outcomes", Permission::Send, Permission::Send),
     ("/api/v1/features", Permission::Read, Permission::Operate),
     ("/api/v1/features/", Permission::Read, Permission::Operate),

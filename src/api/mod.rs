@@ -41,6 +41,7 @@ mod rules;
 mod series;
 mod silences;
 mod state;
+mod stats;
 mod status;
 mod syntax;
 mod targets;

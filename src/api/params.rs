@@ -43,6 +43,11 @@ impl Params {
         self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
+    /// The names of all parameters.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// A time, or `None` where it is absent.
     pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         self.get(name)

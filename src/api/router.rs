@@ -20,7 +20,7 @@ use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
     exemplars, experiments, features, federate, guard, incidents, ingest, objectives, objects,
-    otlp, outcomes, ping, query, rule_definitions, rules, series, silences, status, syntax,
+    otlp, outcomes, ping, query, rule_definitions, rules, series, silences, stats, status, syntax,
     targets,
 };
 
@@ -69,6 +69,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/alerts", get(alerts::alerts))
         .merge(silences::routes())
         .merge(objectives::routes())
+        .merge(stats::routes())
         .merge(incidents::routes())
         .merge(alertmanager::routes())
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))

@@ -23,6 +23,7 @@ mod places;
 mod remote_write;
 mod served;
 mod silences;
+mod stats;
 
 pub(super) use served::{NOW_S, Served, ask, get, send, serve};
 

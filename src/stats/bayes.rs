@@ -3,8 +3,10 @@
 use super::distributions::{beta_tails, integral, ln_beta_density};
 use super::{normal_cdf, normal_pdf, normal_sf};
 
-/// Half the steps per standard deviation of the trapezoidal rule; see [`conversions`].
-const STEPS_PER_SD: f64 = 2.0;
+/// Steps of the trapezoidal rule per standard deviation; see [`conversions`].
+const STEPS_PER_SD: f64 = 3.0;
+/// The longest step: the densities' nearest singularities are π away from the line.
+const STEP_MAX: f64 = 0.25;
 /// The density is integrated to where it is this little of its height (e^−45 is 3e-20).
 const NEGLIGIBLE: f64 = -45.0;
 /// Bound on nodes to either side; a posterior of no data takes about 100.
@@ -116,14 +118,14 @@ impl Beta {
 /// for rounding, from no data to 1e12 units. Losses are right to about 1e-15, absolutely.
 ///
 /// Over u = ln(x/(1 − x)) the densities are analytic in a strip and vanish at both ends, where
-/// the trapezoidal rule converges exponentially: half a standard deviation a step gives all
-/// digits (Trefethen & Weideman 2014). The narrower density is stepped through.
+/// the trapezoidal rule converges exponentially: a third of a standard deviation a step
+/// gives all digits (Trefethen & Weideman 2014). The narrower density is stepped through.
 #[must_use]
 pub fn conversions(control: Conversions, treatment: Conversions) -> Option<Belief> {
     let (c, t) = (Beta::posterior(control), Beta::posterior(treatment));
     let swap = t.spread() < c.spread();
     let (narrow, wide) = if swap { (t, c) } else { (c, t) };
-    let step = narrow.spread().min(1.0) / STEPS_PER_SD;
+    let step = (narrow.spread() / STEPS_PER_SD).min(STEP_MAX);
     let mode = (narrow.a / narrow.b).ln();
     let (mut mass, mut chance, mut loss) = (0.0, 0.0, 0.0);
     let peak = ln_beta_density(narrow.a, narrow.b, narrow.mean(), narrow.b / (narrow.a + narrow.b));

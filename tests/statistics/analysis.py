@@ -282,16 +282,19 @@ def cuped(partly):
 
 def quantile():
     rng = np.random.default_rng(3)
-    p, z = 0.9, 1.959963984540054
-    arms = [np.minimum(4000, np.round(rng.lognormal(5 + 0.1 * i, 0.5, n))) for i, n in enumerate([1200, 1500])]
+    p, z = 0.9, 3.0
+    arms = [np.minimum(2000, np.round(rng.lognormal(5 + 0.1 * i, 0.5, n))) for i, n in enumerate([1200, 1500])]
 
     def estimate(values):
+        # The mean of the values at ranks np - h to np + h, and the width of that window.
         values, n = np.sort(values), len(values)
         h = z * math.sqrt(n * p * (1 - p))
         at = lambda rank: values[rank - 1]
-        value = at(math.ceil(round(n * p, 6)))
+        ranks = np.arange(1, n + 1)
+        inside = np.minimum(ranks, n * p + h) - np.maximum(ranks - 1, n * p - h)
+        value = np.average(values, weights=np.maximum(inside, 0))
         spread = (at(math.ceil(n * p + h)) - at(math.floor(n * p - h))) / (2 * z)
-        width = 2.0 ** (math.floor(math.log2(value)) - 11)
+        width = 2.0 ** (math.floor(math.log2(at(math.ceil(round(n * p, 6))))) - 10)
         return value, spread**2 + width**2 / 12, n
 
     (m_c, v_c, n_c), (m_t, v_t, n_t) = (estimate(arm) for arm in arms)
@@ -311,7 +314,11 @@ def quantile():
         "state": state(),
         "exposed": [[0, 0, n_c], [0, 1, n_t]],
         "units": [u for i, values in enumerate(arms) for u in units_of(0, i, 0, values)],
-        "expected": under("/metrics/0/comparisons/0", said),
+        "expected": {
+            **under("/metrics/0/comparisons/0", said),
+            "/metrics/0/variants/0/mean": float(np.sort(arms[0])[1079]),
+            "/metrics/0/variants/1/mean": float(np.sort(arms[1])[1349]),
+        },
     }
 
 

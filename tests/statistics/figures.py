@@ -159,11 +159,15 @@ def cuped():
 def distributions():
     out = {"normal_sf": [], "normal_isf": [], "t_sf": [], "t_isf": [], "chi2_sf": [], "f_sf": [],
            "beta_cdf": [], "beta_sf": []}
-    for z in [-8, -1, -1e-9, 0, 0.5, 1, 1.96, 3, 5, 8, 12, 20, 30, 37]:
-        out["normal_sf"].append({"z": z, "p": stats.norm.sf(z)})
-    for p in [1e-300, 1e-50, 1e-9, 0.001, 0.025, 0.05, 0.3, 0.5, 0.9, 0.999999]:
-        out["normal_isf"].append({"p": p, "z": stats.norm.isf(p)})
     with mpmath.workdps(30):
+        for z in [-8, -1, -1e-9, 0, 0.5, 1, 1.96, 3, 5, 8, 12, 20, 30, 37]:
+            out["normal_sf"].append({"z": z, "p": float(mpmath.erfc(mpf(z) / mpmath.sqrt(2)) / 2)})
+        for p in [1e-300, 1e-50, 1e-9, 0.001, 0.025, 0.05, 0.3, 0.5, 0.9, 0.999999]:
+            z = mpmath.findroot(
+                lambda z: mpmath.log(mpmath.erfc(z / mpmath.sqrt(2)) / 2) - mpmath.log(mpf(p)),
+                mpf(stats.norm.isf(p)),
+            )
+            out["normal_isf"].append({"p": p, "z": float(z)})
         for df in [1, 1.5, 3, 7.3, 117.25, 999, 1000, 1e5, 2e7, 1e12]:
             for t in [0.001, 0.3, 0.99, 1.01, 1.96, 9, 30]:
                 out["t_sf"].append({"t": t, "df": df, "p": float(t_sf_exact(t, df))})
@@ -180,8 +184,9 @@ def distributions():
                 out["f_sf"].append({"x": x, "df1": d1, "df2": d2, "p": float(p)})
         for a, b in [(0.5, 0.5), (1, 1), (1, 40), (2.5, 7), (300, 4000), (50, 0.7)]:
             for x in [1e-9, 0.001, 0.07, 0.5, 0.9, 0.9999]:
-                for name, low, high in [("beta_cdf", 0, x), ("beta_sf", x, 1)]:
-                    p = mpmath.betainc(mpf(a), mpf(b), mpf(low), mpf(high), regularized=True)
+                # Each tail from its own end: mpmath's difference of two loses digits.
+                for name, tail in [("beta_cdf", (a, b, mpf(x))), ("beta_sf", (b, a, 1 - mpf(x)))]:
+                    p = mpmath.betainc(mpf(tail[0]), mpf(tail[1]), 0, tail[2], regularized=True)
                     out[name].append({"x": x, "a": a, "b": b, "p": float(p)})
     # Too large for mpmath's series: scipy's beta is Boost's, good to about 1e-12 there.
     for a, b in [(1e6, 2e6), (1e4, 1e8), (1e9, 1e9)]:
@@ -202,8 +207,9 @@ def t_sf_exact(t, df):
         mpmath.loggamma((df + 1) / 2) - mpmath.loggamma(df / 2)
     ) / mpmath.sqrt(df * mpmath.pi)
     density = lambda s: mpmath.exp(-(df + 1) / 2 * mpmath.log1p(s * s / df))
-    points = [t + mpf(k) for k in (0, 0.5, 1, 2, 3, 5, 8, 12, 20, 40)]
-    return constant * mpmath.quad(density, points)
+    # In units of the density at t: mpmath's quadrature stops at an absolute error.
+    points = [t + 3 * k / (1 + t) for k in range(40)] + [t + 200]
+    return constant * density(t) * mpmath.quad(lambda s: density(s) / density(t), points)
 
 
 def t_isf_exact(p, df):

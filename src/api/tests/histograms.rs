@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use prost::Message as _;
 
-use super::{NOW_S, get, remote_write, serve};
+use super::remote_write::remote_write;
+use super::{NOW_S, get, serve};
 use crate::config::Settings;
 use crate::decode::admit::Refusals;
 use crate::decode::remote_write::messages::both::{Count, Histogram, Span};

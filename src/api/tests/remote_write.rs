@@ -30,7 +30,7 @@ fn write_request(name: &str, value: f64, at_ms: i64) -> Vec<u8> {
     snap::raw::Encoder::new().compress_vec(&request).expect("packed")
 }
 
-fn remote_write(headers: &[(&str, &str)], body: Vec<u8>) -> Request<Body> {
+pub(super) fn remote_write(headers: &[(&str, &str)], body: Vec<u8>) -> Request<Body> {
     let mut request = Request::post("/api/v1/write");
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -188,12 +188,13 @@ fn add(sum: &mut Sum, epoch: &[Option<Arm<'_>>], coefficients: &[f64]) -> Option
 fn gate(setting: &Setting<'_>, metric: &MetricDefinition, sum: &Sum, se: f64) -> Readiness {
     let few = sum.units.iter().any(|n| *n < UNITS_MIN)
         || sum.events.is_some_and(|sides| sides.iter().flatten().any(|n| *n < EVENTS_MIN));
-    let skewness = sum.third / sum.variance.powf(1.5);
+    // What is not a number does not pass.
+    let even = (sum.third / sum.variance.powf(1.5)).abs() < SKEWNESS_MAX;
     if few {
         Readiness::WarmingUp
     } else if se == 0.0 {
         Readiness::ZeroVariance
-    } else if metric.estimator != Estimator::Quantile && !(skewness.abs() < SKEWNESS_MAX) {
+    } else if metric.estimator != Estimator::Quantile && !even {
         Readiness::TooSkewed
     } else if setting.srm_alarm {
         Readiness::Srm

@@ -168,7 +168,7 @@ fn of_metric(
             name: variant.name.clone(),
             is_control: place == setting.control,
             n: arms.whole(place).map_or(0, Arm::n),
-            mean: estimate.and_then(|estimate| number(estimate.value)),
+            mean: arms.whole(place).and_then(|arm| arm.shown(metric)).and_then(number),
             variance: estimate.and_then(|estimate| number(estimate.unit_variance)),
             ci_low: interval.map(|(low, _)| low),
             ci_high: interval.map(|(_, high)| high),

@@ -36,7 +36,7 @@ impl Question {
         let (Some(now), Some(z)) = (reach(1.0), normal_quantile(POWER_WANTED)) else {
             return power;
         };
-        if !(se > 0.0) {
+        if se.is_nan() || se <= 0.0 {
             return power;
         }
         power.mde_at_80 = detectable(se, now, POWER_WANTED).and_then(number);

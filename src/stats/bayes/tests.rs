@@ -19,11 +19,13 @@ fn the_belief_in_a_difference_is_the_normal_one() {
     }
 }
 
-/// Exact fractions for small counts, mpmath's integrals for large ones.
+/// Exact fractions for small counts; for large ones scipy's tails in Simpson's rule, which are
+/// good to some 1e-12.
 #[test]
 fn the_belief_in_conversions_is_exact() {
     for case in topic("bayes")["conversions"].as_array().expect("cases") {
         let count = |key: &str| number(case, key) as u64;
+        let tolerance = if count("f_c") > 100_000 { 2e-12 } else { 2e-14 };
         let arm = |s: &str, f: &str| Conversions { successes: count(s), failures: count(f) };
         let belief = conversions(arm("s_c", "f_c"), arm("s_t", "f_t")).expect("a belief");
         for (ours, key) in [
@@ -32,7 +34,7 @@ fn the_belief_in_conversions_is_exact() {
             (belief.loss_of_control, "loss_of_control"),
         ] {
             let error = (ours - number(case, key)).abs();
-            assert!(error < 2e-13, "{key} of {case}: {ours}, off by {error:e}");
+            assert!(error < tolerance, "{key} of {case}: {ours}, off by {error:e}");
         }
     }
 }

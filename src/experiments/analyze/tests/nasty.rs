@@ -20,7 +20,10 @@ fn numbers_only(analysis: &Analysis) {
     serde_json::to_string(analysis).expect("writes");
 }
 
-fn filled(metric: Value, arms: [&[(f64, u64)]; 2]) -> Case {
+/// Values of both arms with their counts.
+type Arms<'a> = [&'a [(f64, u64)]; 2];
+
+fn filled(metric: Value, arms: Arms<'_>) -> Case {
     let mut case = Case::plain(metric, json!({}));
     for (variant, values) in arms.iter().enumerate() {
         for (value, count) in *values {
@@ -33,7 +36,7 @@ fn filled(metric: Value, arms: [&[(f64, u64)]; 2]) -> Case {
 
 #[test]
 fn what_is_in_the_way_is_named() {
-    let cases: [(Value, [&[(f64, u64)]; 2], Readiness, &str); 9] = [
+    let cases: [(Value, Arms<'_>, Readiness, &str); 9] = [
         (json!({}), [&[], &[]], Readiness::NoData, "control has no result"),
         (json!({}), [&[(1.0, 500)], &[]], Readiness::NoData, "variant has no result"),
         (json!({}), [&[(1.0, 1)], &[(2.0, 1)]], Readiness::WarmingUp, "not two units each"),
@@ -97,7 +100,7 @@ fn shares_of_nothing_and_of_all_still_have_newcombes_interval() {
 
 #[test]
 fn one_arm_that_does_not_vary_is_still_compared() {
-    let arms: [&[(f64, u64)]; 2] = [&[(1.0, 500)], &[(1.0, 250), (2.0, 250)]];
+    let arms: Arms<'_> = [&[(1.0, 500)], &[(1.0, 250), (2.0, 250)]];
     let comparison = comparison(&filled(json!({}), arms));
     assert_eq!(comparison.readiness, Readiness::Ready);
     // Welch with one variance 0 has the other arm's degrees of freedom.
