@@ -145,7 +145,12 @@ pub(in crate::api) async fn get(served: &Served, path: &str) -> (StatusCode, Val
     ask(served, Request::get(path).body(Body::empty()).expect("a request")).await
 }
 
-pub(in crate::api) async fn send(served: &Served, method: Method, path: &str, body: &str) -> (StatusCode, Value) {
+pub(in crate::api) async fn send(
+    served: &Served,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> (StatusCode, Value) {
     let request = Request::builder().method(method).uri(path);
     ask(served, request.body(Body::from(body.to_owned())).expect("a request")).await
 }
