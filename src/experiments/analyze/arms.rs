@@ -9,9 +9,6 @@ use crate::model::{
 use crate::stats::sketch::quantile_estimate;
 use crate::stats::{Estimate, Moments};
 
-/// How far the ranks around a quantile reach: 95 % of the normal distribution.
-const RANKS_Z: f64 = 1.959_963_984_540_054;
-
 /// One metric of one variant within one epoch.
 pub(super) struct Arm<'a> {
     cell: Cow<'a, Cell>,
@@ -35,6 +32,20 @@ impl<'a> Arm<'a> {
     /// Units with a value.
     pub(super) fn n(&self) -> u64 {
         self.cell.n()
+    }
+
+    /// What a reader is shown: of quantiles the value at the rank itself, as arms are compared by
+    /// a mean of the values around it.
+    pub(super) fn shown(&self, metric: &MetricDefinition) -> Option<f64> {
+        let estimate = self.estimate?;
+        match self.cell.sums() {
+            CellSums::Quantile(sketch) => {
+                Some(quantile_estimate(sketch, metric.quantile?)?.at_rank)
+            }
+            CellSums::Mean { .. } | CellSums::Proportion(_) | CellSums::Ratio(_) => {
+                Some(estimate.value)
+            }
+        }
     }
 
     /// Successes and failures, of shares.
@@ -62,7 +73,7 @@ fn estimate(cell: &Cell, metric: &MetricDefinition) -> Option<Estimate> {
         CellSums::Proportion(moments) => Estimate::proportion(moments),
         CellSums::Ratio(pairs) => Estimate::ratio(pairs),
         CellSums::Quantile(sketch) => {
-            let found = quantile_estimate(sketch, metric.quantile?, RANKS_Z)?;
+            let found = quantile_estimate(sketch, metric.quantile?)?;
             Some(Estimate {
                 n: found.n,
                 value: found.value,

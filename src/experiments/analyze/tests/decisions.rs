@@ -106,6 +106,8 @@ fn a_rule_that_was_breached_is_known_from_the_state() {
         variant: Some("variant".to_owned()),
         at: NOW,
         reason: "errors above 5 %".to_owned(),
+        alert: None,
+        accepted: false,
     });
     let analysis = case.analysis();
     assert_eq!((winner(&analysis), analysis.decision), (None, Decision::Rollback));
