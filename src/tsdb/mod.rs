@@ -49,7 +49,7 @@ pub use expire::Expired;
 pub use index::IndexStats;
 pub use options::{Retention, TsdbOptions};
 pub use recover::RecoveryReport;
-pub use salvage::{SalvageOutcome, salvage};
+pub use salvage::{SALVAGED_UNITS_KEY, SalvageOutcome, salvage};
 pub use segment::{Catalog, Column, Level, Resolution, Segment};
 pub use select::Reader;
 pub use series_keys::{SeriesHasher, SeriesKey};

@@ -10,6 +10,9 @@ use super::{TsdbError, activity, journal, series_table};
 use crate::promql::Samples;
 use crate::store::{self, Key, KeyReader, SalvageReport, Salvaged, Store, Table};
 
+/// The key in the table `Units` that says that a salvage filled it.
+pub const SALVAGED_UNITS_KEY: &[u8] = &[6];
+
 /// What was saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SalvageOutcome {
@@ -76,6 +79,10 @@ pub fn salvage(
             for (key, value) in values {
                 txn.insert(*table, key, &value.payload)?;
             }
+        }
+        if kept.contains_key(&Table::Units) {
+            // Blocks of units that others had replaced may be back: their owner sorts them out.
+            txn.insert(Table::Units, SALVAGED_UNITS_KEY, &[])?;
         }
         Ok(())
     })?;

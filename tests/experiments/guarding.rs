@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 use super::process::Daemon;
 
 fn results(daemon: &Daemon, name: &str, slower_by: f64) {
-    let of = |unit: String, variant: &str, value: f64| {
-        json!({"unit": unit, "variant": variant, "metric": "latency_ms", "value": value})
-    };
+    let of = |unit: String, variant: &str, value: f64| json!({"unit": unit, "variant": variant, "metric": "latency_ms", "value": value});
     let mut all = Vec::new();
     for n in 0..400 {
         let noise = f64::from(n * 37 % 101) / 10.0;
@@ -48,11 +46,13 @@ fn a_metric_that_is_worse_for_certain_pauses_and_one_within_its_margin_does_not(
     }
     results(&daemon, "slow", 50.0);
     results(&daemon, "fine", 1.0);
-    let paused = daemon.wait_for("/api/v1/experiments/slow", |answer| {
-        answer["data"]["status"] == "paused"
-    });
+    let paused =
+        daemon.wait_for("/api/v1/experiments/slow", |answer| answer["data"]["status"] == "paused");
     let breach = &paused["data"]["breaches"][0];
-    assert_eq!((&breach["guardrail"], &breach["variant"]), (&json!("metric latency_ms"), &json!("other")));
+    assert_eq!(
+        (&breach["guardrail"], &breach["variant"]),
+        (&json!("metric latency_ms"), &json!("other"))
+    );
     let incidents = shown(&daemon, "/api/v1/incidents?source=experiment&status=open");
     assert_eq!(incidents.as_array().map(Vec::len), Some(1), "{incidents}");
     assert_eq!(incidents[0]["labels"]["experiment"], "slow");

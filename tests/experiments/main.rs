@@ -1,8 +1,13 @@
-//! Features, outcomes and experiments, in a running process.
+//! Features, outcomes and experiments: on a simulated disk, and in a running process.
 
 #[path = "../daemon/process.rs"]
 #[allow(dead_code)]
 mod process;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod features;
+mod guarding;
+mod ledger_kill;
+mod ledger_simulation;
 mod lifecycle;

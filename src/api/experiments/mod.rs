@@ -4,13 +4,14 @@
 mod assign;
 mod lifecycle;
 mod reading;
+mod results;
 mod shown;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use serde_json::{Map, Value};
 
 use crate::engine::experiments::runtime::ExperimentError;
@@ -106,6 +107,9 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/experiments/{name}/step", post(lifecycle::step))
         .route("/api/v1/experiments/{name}/switch", post(lifecycle::switch))
         .route("/api/v1/experiments/{name}/rollback", post(lifecycle::rollback))
+        .route("/api/v1/experiments/{name}/results", post(results::results))
+        .route("/api/v1/experiments/{name}/exposures", get(results::exposures))
+        .route("/api/v1/experiments/{name}/units/{unit}", delete(results::forget))
         .route("/api/v1/experiments/{name}/audit", get(reading::audit))
         .route("/api/v1/experiments/{name}/timeline", get(reading::timeline))
         .route("/api/v1/experiments/{name}/analysis", get(reading::analysis))

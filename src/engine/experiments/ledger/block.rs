@@ -2,12 +2,14 @@
 //! bisection, without unpacking the others.
 //!
 //! ```text
-//! version u8 = 1 | units u16 | classes u16 | bytes per class 1|2 | bytes per time 0..8 | base time i64
+//! version u8 = 1 | until u64 | stamp u64 | units u16 | classes u16 | bytes per class 1|2 | bytes per time 0..8 | base time i64
 //! | class: variant u16, epoch u16, excluded u8 …
 //! | hash u64 … | class index … | time − base … | columns u16
 //! | column: metric u16, flags u8, present bits, values[, denominators][, covariate bits, covariates] …
 //! ```
-//! Numbers are little-endian; values, denominators and covariates as `numbers.rs` packs them, of
+//! `until` is where the next block begins (0 where there is none) and `stamp` rises with every flush:
+//! where a salvage brings replaced blocks back, they say which holds what is now. Numbers are
+//! little-endian; values, denominators and covariates as `numbers.rs` packs them, of
 //! those units only that have one.
 
 use crate::experiments::Exposure;
@@ -15,7 +17,7 @@ use crate::model::{Timestamp, UnitValue};
 use crate::tsdb::varint;
 
 use super::numbers::{self, Numbers};
-use super::unit::{Unit, take_byte};
+use super::unit::{Unit, take_byte, take_u64};
 
 const VERSION: u8 = 1;
 /// The most units in a block, whatever their size.
@@ -27,8 +29,17 @@ pub(super) type Row = (u64, Unit);
 const HAS_DENOMINATORS: u8 = 1;
 const HAS_COVARIATES: u8 = 2;
 
+/// What a block stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    /// Where the next block begins; `None` where there is none.
+    pub(super) until: Option<u64>,
+    /// Of the flush that wrote it; later ones have larger ones.
+    pub(super) stamp: u64,
+}
+
 /// Packs rows, whose hashes rise; at most [`UNITS_MAX`].
-pub(super) fn encode(rows: &[Row]) -> Vec<u8> {
+pub(super) fn encode(rows: &[Row], span: Span) -> Vec<u8> {
     let mut classes: Vec<(u16, u16, bool)> =
         rows.iter().map(|(_, unit)| (unit.variant, unit.epoch, unit.excluded)).collect();
     classes.sort_unstable();
@@ -42,6 +53,8 @@ pub(super) fn encode(rows: &[Row]) -> Vec<u8> {
 
     let mut out = Vec::with_capacity(32 + rows.len() * 40);
     out.push(VERSION);
+    out.extend_from_slice(&span.until.unwrap_or(0).to_le_bytes());
+    out.extend_from_slice(&span.stamp.to_le_bytes());
     out.extend_from_slice(&(rows.len() as u16).to_le_bytes());
     out.extend_from_slice(&(classes.len() as u16).to_le_bytes());
     out.extend_from_slice(&[class_bytes, time_bytes as u8]);
@@ -198,6 +211,8 @@ fn take_u16(rest: &mut &[u8]) -> Option<u16> {
 
 /// A block, looked into.
 pub(super) struct Block<'a> {
+    /// What it stands for.
+    pub(super) span: Span,
     base: i64,
     classes: &'a [u8],
     hashes: &'a [[u8; 8]],
@@ -217,6 +232,8 @@ impl<'a> Block<'a> {
         if take_byte(&mut rest)? != VERSION {
             return None;
         }
+        let until = Some(take_u64(&mut rest)?).filter(|until| *until > 0);
+        let span = Span { until, stamp: take_u64(&mut rest)? };
         let units = usize::from(take_u16(&mut rest)?);
         let classes = usize::from(take_u16(&mut rest)?);
         let class_bytes = usize::from(take_byte(&mut rest)?);
@@ -235,8 +252,17 @@ impl<'a> Block<'a> {
         for _ in 0..count {
             columns.push(Column::take(&mut rest, units)?);
         }
-        let block =
-            Block { base, classes, hashes, class_bytes, class_index, time_bytes, times, columns };
+        let block = Block {
+            span,
+            base,
+            classes,
+            hashes,
+            class_bytes,
+            class_index,
+            time_bytes,
+            times,
+            columns,
+        };
         rest.is_empty().then_some(block)
     }
 
@@ -328,8 +354,10 @@ mod tests {
         #[test]
         fn units_come_back(units in prop::collection::btree_map(any::<u64>(), unit(), 0..300)) {
             let rows: Vec<Row> = units.into_iter().collect();
-            let bytes = encode(&rows);
+            let span = Span { until: rows.first().map(|(hash, _)| hash | 1), stamp: 9 };
+            let bytes = encode(&rows, span);
             let block = Block::open(&bytes).expect("opens");
+            prop_assert_eq!(block.span, span);
             prop_assert_eq!(block.rows().expect("decodes"), rows.clone());
             for (place, (hash, unit)) in rows.iter().enumerate() {
                 prop_assert_eq!(block.find(*hash), Some(place));

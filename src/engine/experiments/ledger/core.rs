@@ -13,9 +13,9 @@ use super::decide::Draft;
 use super::flush::Flush;
 use super::ids::Ids;
 use super::journal::{self, Fact};
-use super::keys::{self, Hasher};
+use super::keys::{self, Hasher, Scope};
 use super::shared::Shared;
-use super::unit::{add, change, step};
+use super::unit::{add, change};
 use super::{LedgerError, Taken, recover};
 
 /// What is asked of the ledger.
@@ -140,6 +140,21 @@ impl Core {
     /// What outcomes come to.
     pub fn tallies(&self) -> Arc<crate::features::Tallies> {
         self.shared().tallies()
+    }
+
+    /// What a unit was first exposed to.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn exposure(&self, number: u32, unit: &str) -> Result<Option<Exposure>, LedgerError> {
+        let key = (number, self.hasher.hash(Scope::Unit, number, unit));
+        self.shared().exposure(key).map_err(|error| LedgerError::Store(error.to_string()))
+    }
+
+    /// The request that notes an exposure.
+    pub fn exposed(&self, number: u32, unit: &str, exposure: Exposure) -> Request {
+        Request::Expose { number, hash: self.hasher.hash(Scope::Unit, number, unit), exposure }
     }
 
     /// Decides on requests and commits what follows, all in one transaction. One reply per
@@ -275,11 +290,7 @@ impl Core {
                     let place = (nameless.epoch, nameless.variant, nameless.metric);
                     let sums = Arc::make_mut(&mut book.sums);
                     add(sums, &book.metrics, place, &nameless.value, nameless.count);
-                    // Each stands for a unit; those of the first metric are counted as such, as
-                    // the same may have sent the others.
-                    if nameless.metric == 0 {
-                        step(&mut sums.units, (place.0, place.1), nameless.count, true);
-                    }
+                    book.count_nameless(place, nameless.count);
                 }
                 Fact::Results(experiment, count) => {
                     let book = books.entry(*experiment).or_default();

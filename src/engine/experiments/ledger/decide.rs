@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use crate::experiments::{Exposure, InForce, check_unit, fold, results_of};
-use crate::features::{Tallies, TallyKey};
-use crate::model::{MetricDefinition, Name, Outcome, ResultEntry, Timestamp};
+use crate::experiments::{Exposure, InForce, check_unit, fold};
+use crate::features::Tallies;
+use crate::model::{MetricDefinition, ResultEntry, Timestamp};
 use crate::store::{StoreError, TableReader};
 
 use super::journal::{Fact, Nameless};
@@ -23,7 +23,7 @@ pub const ID_BYTES_MAX: usize = 256;
 
 /// What became of a result or an outcome that is not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Accepted,
     /// Its id was seen before.
     Repeated,
@@ -33,7 +33,7 @@ enum Fate {
 
 /// Why something is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     /// The experiment does not take it as it stands.
     Standing(String),
     /// It is wrong in itself.
@@ -41,7 +41,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn said(self) -> String {
+    pub(super) fn said(self) -> String {
         match self {
             Refusal::Standing(said) | Refusal::Wrong(said) => said,
         }
@@ -57,34 +57,34 @@ struct Touched {
 
 /// What follows from values of one unit, or of nobody in particular.
 #[derive(Debug)]
-enum Step {
+pub(super) enum Step {
     Nothing,
     Unit(UnitKey, Unit, Fate),
     Nameless(Vec<Nameless>),
 }
 
 /// Who values are of.
-struct Whose<'a> {
-    unit: Option<&'a str>,
-    variant: Option<u16>,
-    at: Timestamp,
-    count: u64,
+pub(super) struct Whose<'a> {
+    pub(super) unit: Option<&'a str>,
+    pub(super) variant: Option<u16>,
+    pub(super) at: Timestamp,
+    pub(super) count: u64,
 }
 
 /// A group that is being decided on.
 pub(super) struct Draft<'a> {
-    now: Timestamp,
+    pub(super) now: Timestamp,
     memory: &'a Memory,
-    hasher: &'a Hasher,
+    pub(super) hasher: &'a Hasher,
     table: TableReader<'a>,
     touched: BTreeMap<UnitKey, Touched>,
     nameless: Vec<(u32, Nameless)>,
-    results: BTreeMap<u32, u64>,
+    pub(super) results: BTreeMap<u32, u64>,
     ids: Vec<u64>,
     known_ids: HashSet<u64>,
     metrics: BTreeMap<u32, Option<Vec<MetricDefinition>>>,
-    tallies: Tallies,
-    live_tallies: Arc<Tallies>,
+    pub(super) tallies: Tallies,
+    pub(super) live_tallies: Arc<Tallies>,
     dropped: Vec<u32>,
 }
 
@@ -143,7 +143,7 @@ impl<'a> Draft<'a> {
         facts
     }
 
-    fn current(&self, key: UnitKey) -> Result<Option<Unit>, StoreError> {
+    pub(super) fn current(&self, key: UnitKey) -> Result<Option<Unit>, StoreError> {
         if let Some(touched) = self.touched.get(&key) {
             return Ok(touched.after.clone());
         }
@@ -163,11 +163,11 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn has_seen(&self, id: u64) -> bool {
+    pub(super) fn has_seen(&self, id: u64) -> bool {
         self.known_ids.contains(&id) || self.memory.ids.contains(id)
     }
 
-    fn remember(&mut self, id: Option<u64>) {
+    pub(super) fn remember(&mut self, id: Option<u64>) {
         if let Some(id) = id
             && self.known_ids.insert(id)
         {
@@ -176,7 +176,12 @@ impl<'a> Draft<'a> {
     }
 
     /// The hash of an id that may have been given.
-    fn id(&self, scope: Scope, number: u32, id: Option<&str>) -> Result<Option<u64>, String> {
+    pub(super) fn id(
+        &self,
+        scope: Scope,
+        number: u32,
+        id: Option<&str>,
+    ) -> Result<Option<u64>, String> {
         match id {
             Some(id) if id.is_empty() || id.len() > ID_BYTES_MAX => {
                 Err(format!("id: 1 to {ID_BYTES_MAX} bytes"))
@@ -204,24 +209,8 @@ impl<'a> Draft<'a> {
         self.request(key, entries.len(), results)
     }
 
-    /// Takes a request's outcomes.
-    pub(super) fn outcomes(
-        &mut self,
-        board: &BTreeMap<Name, Arc<InForce>>,
-        outcomes: &[Outcome],
-        key: Option<&str>,
-    ) -> Taken {
-        let key = key.map(|key| self.hasher.hash(Scope::OutcomesRequest, 0, key));
-        self.request(key, outcomes.len(), |draft, taken| {
-            for (place, outcome) in outcomes.iter().enumerate() {
-                let fate = draft.outcome(board, outcome);
-                taken.note(place, fate.map_err(Refusal::said));
-            }
-        })
-    }
-
     /// A request that was seen as a whole is not looked into again.
-    fn request(
+    pub(super) fn request(
         &mut self,
         key: Option<u64>,
         count: usize,
@@ -276,7 +265,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What values of a unit change; nothing is changed yet.
-    fn step(
+    pub(super) fn step(
         &self,
         experiment: &InForce,
         whose: &Whose<'_>,
@@ -339,7 +328,11 @@ impl<'a> Draft<'a> {
         Ok(Step::Unit(key, unit, Fate::Accepted))
     }
 
-    fn take_step(&mut self, experiment: &InForce, step: Step) -> Result<Fate, StoreError> {
+    pub(super) fn take_step(
+        &mut self,
+        experiment: &InForce,
+        step: Step,
+    ) -> Result<Fate, StoreError> {
         self.know_metrics(experiment);
         match step {
             Step::Nothing => Ok(Fate::LeftOut),
@@ -364,98 +357,6 @@ impl<'a> Draft<'a> {
             let known = memory.shared.knows_metrics(number, metrics);
             (!known).then(|| metrics.clone())
         });
-    }
-
-    fn outcome(
-        &mut self,
-        board: &BTreeMap<Name, Arc<InForce>>,
-        outcome: &Outcome,
-    ) -> Result<Fate, Refusal> {
-        let id = self.id(Scope::Outcome, 0, outcome.id.as_deref()).map_err(Refusal::Wrong)?;
-        if id.is_some_and(|id| self.has_seen(id)) {
-            return Ok(Fate::Repeated);
-        }
-        let at = outcome.time.unwrap_or(self.now).min(self.now);
-        let mut steps = Vec::new();
-        let mut arm = None;
-        for (experiment, variant) in self.experiments_of(board, outcome)? {
-            let whose = Whose { unit: outcome.unit.as_deref(), variant, at, count: 1 };
-            let entries = results_of(&experiment.definition, outcome);
-            let values: Vec<_> = entries.iter().map(|(place, entry)| (*place, entry)).collect();
-            match self.step(experiment, &whose, &values) {
-                Ok(step) => {
-                    let seen = variant.or(match &step {
-                        Step::Unit(_, unit, _) => Some(unit.variant),
-                        Step::Nothing | Step::Nameless(_) => None,
-                    });
-                    arm = arm.or_else(|| arm_of(experiment, seen));
-                    steps.push((experiment, step, values.len()));
-                }
-                // An application goes on to name an experiment that is over: its outcomes count
-                // all the same, but not for that.
-                Err(Refusal::Standing(_)) => arm = arm.or_else(|| arm_of(experiment, variant)),
-                Err(wrong) => return Err(wrong),
-            }
-        }
-        let key = TallyKey::of(outcome, arm);
-        self.live_tallies.check_room(&self.tallies, &key).map_err(Refusal::Wrong)?;
-        for (experiment, step, values) in steps {
-            let fate = self.take_step(experiment, step).map_err(unreadable)?;
-            if fate == Fate::Accepted && values > 0 {
-                *self.results.entry(experiment.state.number).or_default() += values as u64;
-            }
-        }
-        self.tallies.add(key, outcome);
-        self.remember(id);
-        Ok(Fate::Accepted)
-    }
-
-    /// The experiments that an outcome is about, with the variant that it names: the one that it
-    /// names, or those of its feature that its unit was exposed in.
-    fn experiments_of<'b>(
-        &self,
-        board: &'b BTreeMap<Name, Arc<InForce>>,
-        outcome: &Outcome,
-    ) -> Result<Vec<(&'b InForce, Option<u16>)>, Refusal> {
-        if let Some(name) = &outcome.experiment {
-            let Some(experiment) = board.get(name) else {
-                return Err(Refusal::Wrong(format!("experiment: there is none named {name}")));
-            };
-            let variant = match &outcome.variant {
-                Some(variant) => Some(variant_of(experiment, variant.as_str())?),
-                None => None,
-            };
-            if variant.is_none() && outcome.unit.is_none() {
-                let said = "variant: name it, or the unit, of an outcome of an experiment";
-                return Err(Refusal::Wrong(said.to_owned()));
-            }
-            if variant.is_none() && !self.is_exposed(experiment, outcome.unit.as_deref())? {
-                return Ok(Vec::new());
-            }
-            return Ok(vec![(experiment, variant)]);
-        }
-        let (Some(unit), Some(feature)) = (&outcome.unit, &outcome.feature) else {
-            return Ok(Vec::new());
-        };
-        let mut found = Vec::new();
-        for experiment in board.values() {
-            if experiment.definition.feature.as_ref() == Some(feature)
-                && self.is_exposed(experiment, Some(unit))?
-            {
-                found.push((&**experiment, None));
-            }
-        }
-        Ok(found)
-    }
-
-    fn is_exposed(&self, experiment: &InForce, unit: Option<&str>) -> Result<bool, Refusal> {
-        let (state, Some(unit)) = (&experiment.state, unit) else { return Ok(false) };
-        if window(&experiment.definition, state, self.now).is_err() {
-            return Ok(false);
-        }
-        check_unit(unit).map_err(Refusal::Wrong)?;
-        let key = (state.number, self.hasher.hash(Scope::Unit, state.number, unit));
-        Ok(self.current(key).map_err(unreadable)?.is_some())
     }
 
     /// Notes that a unit was exposed: the first time counts, another variant takes it out.
@@ -503,11 +404,11 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn unreadable(error: StoreError) -> Refusal {
+pub(super) fn unreadable(error: StoreError) -> Refusal {
     Refusal::Wrong(format!("what is known of its unit cannot be read: {error}"))
 }
 
-fn variant_of(experiment: &InForce, name: &str) -> Result<u16, Refusal> {
+pub(super) fn variant_of(experiment: &InForce, name: &str) -> Result<u16, Refusal> {
     let found = experiment.definition.variant(name).and_then(|place| u16::try_from(place).ok());
     found.ok_or_else(|| {
         let experiment = &experiment.definition.name;
@@ -515,13 +416,8 @@ fn variant_of(experiment: &InForce, name: &str) -> Result<u16, Refusal> {
     })
 }
 
-fn arm_of(experiment: &InForce, variant: Option<u16>) -> Option<(&str, &str)> {
-    let variant = experiment.definition.variants.get(usize::from(variant?))?;
-    Some((experiment.definition.name.as_str(), variant.name.as_str()))
-}
-
 impl Taken {
-    fn note(&mut self, place: usize, fate: Result<Fate, String>) {
+    pub(super) fn note(&mut self, place: usize, fate: Result<Fate, String>) {
         match fate {
             Ok(Fate::Accepted) => self.accepted += 1,
             Ok(Fate::Repeated) => self.repeated += 1,

@@ -79,7 +79,7 @@ impl Core {
         let Some(flush) = &mut self.flush else { return Ok(true) };
         flush.units = frozen;
         if let Some(from) = flush.next {
-            let slice = units::pack(&store.read()?, &flush.units, from)?;
+            let slice = units::pack(&store.read()?, &flush.units, from, flush.until)?;
             if !slice.writes.is_empty() {
                 store.write(false, |txn| put(txn, &slice.writes))?;
             }

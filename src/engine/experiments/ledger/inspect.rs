@@ -41,6 +41,7 @@ pub fn inspect(table: Table, key: &[u8], payload: &[u8]) -> Result<(), String> {
             None => Err("a row of ids that cannot be decoded".to_owned()),
         },
         Some(Area::Mark) => serde_json::from_slice::<Mark>(payload).map(|_| ()).map_err(json),
+        Some(Area::Salvaged) => Ok(()),
         Some(Area::Secret) if payload.len() == SECRET_BYTES => Ok(()),
         Some(Area::Secret) => Err("a secret of another length".to_owned()),
         None => Err("a key of no known kind".to_owned()),

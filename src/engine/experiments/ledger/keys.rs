@@ -7,6 +7,7 @@
 //! 3 | part u32                       → tallies, as JSON
 //! 4 | row u64                        → ids that were seen
 //! 5                                  → where the last flush ended
+//! 6                                  → a salvage was here, and blocks may be there twice
 //! ```
 
 use hmac::{Hmac, Mac};
@@ -24,11 +25,19 @@ pub(super) enum Area {
     Tallies = 3,
     Ids = 4,
     Mark = 5,
+    Salvaged = 6,
 }
 
 impl Area {
-    const ALL: [Area; 6] =
-        [Area::Secret, Area::Blocks, Area::Sums, Area::Tallies, Area::Ids, Area::Mark];
+    const ALL: [Area; 7] = [
+        Area::Secret,
+        Area::Blocks,
+        Area::Sums,
+        Area::Tallies,
+        Area::Ids,
+        Area::Mark,
+        Area::Salvaged,
+    ];
 
     pub(super) fn of(key: &[u8]) -> Option<Area> {
         Area::ALL.into_iter().find(|area| key.first() == Some(&(*area as u8)))
@@ -50,6 +59,11 @@ pub(super) fn secret() -> Vec<u8> {
 
 pub(super) fn mark() -> Vec<u8> {
     vec![Area::Mark as u8]
+}
+
+/// Set by a salvage.
+pub(super) fn salvaged() -> Vec<u8> {
+    crate::tsdb::SALVAGED_UNITS_KEY.to_vec()
 }
 
 pub(super) fn block(experiment: u32, from: u64) -> Vec<u8> {

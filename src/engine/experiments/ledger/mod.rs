@@ -15,6 +15,8 @@
 //! the state after a crash is the one before it, bit by bit.
 
 mod block;
+#[cfg(test)]
+mod block_tests;
 mod core;
 mod decide;
 mod flush;
@@ -23,6 +25,7 @@ mod inspect;
 mod journal;
 mod keys;
 mod numbers;
+mod outcomes;
 mod recover;
 mod shared;
 #[cfg(test)]

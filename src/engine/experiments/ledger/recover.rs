@@ -1,16 +1,19 @@
 //! Opening: what the last flush left, and the journal since.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::features::{Tallies, Tally, TallyKey};
 use crate::store::{Store, StoreError, Table};
 
 use super::LedgerError;
+use super::block::Block;
 use super::core::Core;
 use super::flush::Mark;
 use super::journal;
 use super::keys::{self, Area, Hasher, SECRET_BYTES};
 use super::shared::Book;
+use super::units;
 
 fn store_error(error: &StoreError) -> LedgerError {
     LedgerError::Store(error.to_string())
@@ -46,6 +49,10 @@ pub(super) fn load(core: &mut Core) -> Result<(), LedgerError> {
 
 fn read(core: &mut Core) -> Result<(), StoreError> {
     let store = Arc::clone(core.tsdb().store());
+    let was_salvaged = store.read()?.get(Table::Units, &keys::salvaged())?.is_some();
+    if was_salvaged {
+        settle_blocks(&store)?;
+    }
     let snapshot = store.read()?;
     if let Some(value) = snapshot.get(Table::Units, &keys::mark())? {
         let mark: Mark = serde_json::from_slice(value.payload()).map_err(|error| {
@@ -94,6 +101,54 @@ fn read(core: &mut Core) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// After a salvage blocks may be there that others had replaced. What is now is what is left when
+/// each, in the order in which they were written, takes the place of all that was in its span.
+fn settle_blocks(store: &Store) -> Result<(), StoreError> {
+    let (from, until) = Area::Blocks.range();
+    let mut next = Some(from);
+    while let Some(from) = next.take() {
+        let snapshot = store.read()?;
+        let table = snapshot.table(Table::Units)?;
+        let first = table.at_or_after(&from)?.and_then(|entry| keys::block_of(entry.key()));
+        let Some((experiment, _)) = first else { break };
+        let mut found = Vec::new();
+        let (low, high) = (keys::block(experiment, 0), keys::after_blocks(experiment));
+        for entry in table.range(&low, &high)? {
+            let entry = entry?;
+            let key = entry.key().to_vec();
+            let value = entry.open()?;
+            let block = Block::open(value.payload());
+            let rows = block.as_ref().and_then(|block| Some((block.span, block.rows()?)));
+            if let (Some((_, low)), Some((span, rows))) = (keys::block_of(&key), rows) {
+                found.push((span.stamp, low, span.until, rows));
+            }
+        }
+        found.sort_by_key(|(stamp, low, ..)| (*stamp, *low));
+        let stamp = found.last().map_or(0, |(stamp, ..)| *stamp);
+        let mut units = BTreeMap::new();
+        for (_, low, until, rows) in found {
+            let covered: Vec<u64> = match until {
+                Some(until) => units.range(low..until).map(|(hash, _)| *hash).collect(),
+                None => units.range(low..).map(|(hash, _)| *hash).collect(),
+            };
+            for hash in covered {
+                units.remove(&hash);
+            }
+            units.extend(rows);
+        }
+        let writes = units::pack_whole(experiment, units.into_iter().collect(), stamp);
+        store.write(false, |txn| {
+            txn.remove_range(Table::Units, &low, &high, usize::MAX)?;
+            writes.iter().try_for_each(|(key, payload)| match payload {
+                Some(payload) => txn.insert(Table::Units, key, payload),
+                None => Ok(()),
+            })
+        })?;
+        next = Some(high).filter(|high| *high < until);
+    }
+    store.write(false, |txn| txn.remove(Table::Units, &keys::salvaged()).map(|_| ()))
+}
+
 fn take(
     core: &mut Core,
     area: Area,
@@ -120,7 +175,7 @@ fn take(
             Err(_) => false,
         },
         Area::Ids => keys::ids_of(key).is_some_and(|row| core.memory.ids.load(row, payload)),
-        Area::Secret | Area::Blocks | Area::Mark => true,
+        Area::Secret | Area::Blocks | Area::Mark | Area::Salvaged => true,
     };
     if !taken {
         tracing::error!(?area, "a part of the ledger cannot be decoded and is left out");

@@ -11,6 +11,7 @@ use crate::features::Tallies;
 use crate::model::MetricDefinition;
 use crate::store::{Store, StoreError, Table};
 
+use super::unit::step;
 use super::units::{self, Overlay, UnitKey};
 
 /// What is kept of an experiment beside its units.
@@ -20,9 +21,36 @@ pub(super) struct Book {
     pub(super) metrics: Vec<MetricDefinition>,
     /// What its results come to.
     pub(super) sums: Arc<Sums>,
+    /// Results of units without a name, by places of epoch, variant and metric, which rise.
+    #[serde(default)]
+    nameless: Vec<((u16, u16, u16), u64)>,
     /// Whether it changed since the last flush.
     #[serde(skip)]
     pub(super) is_dirty: bool,
+}
+
+impl Book {
+    /// Counts units without a name. Each result stands for a unit, but the same unit may have
+    /// sent one for each metric: as many as the metric with the most has, per epoch and variant.
+    pub(super) fn count_nameless(&mut self, place: (u16, u16, u16), count: u64) {
+        let (epoch, variant, _) = place;
+        let most = |all: &[((u16, u16, u16), u64)]| {
+            let of_arm = all.iter().filter(|((e, v, _), _)| (*e, *v) == (epoch, variant));
+            of_arm.map(|(_, count)| *count).max().unwrap_or(0)
+        };
+        let before = most(&self.nameless);
+        match self.nameless.binary_search_by_key(&place, |(place, _)| *place) {
+            Ok(found) => {
+                let known = &mut self.nameless[found].1;
+                *known = known.saturating_add(count);
+            }
+            Err(free) => self.nameless.insert(free, (place, count)),
+        }
+        let more = most(&self.nameless) - before;
+        if more > 0 {
+            step(&mut Arc::make_mut(&mut self.sums).units, (epoch, variant), more, true);
+        }
+    }
 }
 
 /// What readers see.

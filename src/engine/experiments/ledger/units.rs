@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::experiments::Exposure;
 use crate::store::{Snapshot, StoreError, Table, TableReader};
 
-use super::block::{self, Block, Row, UNITS_MAX};
+use super::block::{self, Block, Row, Span, UNITS_MAX};
 use super::keys;
 use super::unit::Unit;
 
@@ -122,6 +122,7 @@ pub(super) fn pack(
     snapshot: &Snapshot,
     changed: &Changed,
     from: UnitKey,
+    stamp: u64,
 ) -> Result<Slice, StoreError> {
     let table = snapshot.table(Table::Units)?;
     let mut slice = Slice { writes: Vec::new(), next: Some(from) };
@@ -134,7 +135,7 @@ pub(super) fn pack(
         if bytes >= SLICE_BYTES_MAX {
             break;
         }
-        let mut run = Run::begin(&table, experiment, hash)?;
+        let mut run = Run::begin(&table, experiment, hash, stamp)?;
         run.gather(&table, changed)?;
         slice.next = match run.until {
             Some(until) => Some((experiment, until)),
@@ -148,6 +149,8 @@ pub(super) fn pack(
 /// Blocks side by side, with what changed in them.
 struct Run {
     experiment: u32,
+    /// Of the flush.
+    stamp: u64,
     /// Where the first begins.
     low: u64,
     /// Keys that the file has of it.
@@ -159,9 +162,14 @@ struct Run {
 
 impl Run {
     /// The block that a hash belongs to.
-    fn begin(table: &TableReader<'_>, experiment: u32, hash: u64) -> Result<Run, StoreError> {
+    fn begin(
+        table: &TableReader<'_>,
+        experiment: u32,
+        hash: u64,
+        stamp: u64,
+    ) -> Result<Run, StoreError> {
         let mut run =
-            Run { experiment, low: 0, lows: Vec::new(), until: Some(0), rows: Vec::new() };
+            Run { experiment, stamp, low: 0, lows: Vec::new(), until: Some(0), rows: Vec::new() };
         let entry = table.at_or_before(&keys::block(experiment, hash))?;
         let found = entry.and_then(|entry| keys::block_of(entry.key()));
         if let Some((owner, low)) = found
@@ -233,17 +241,25 @@ impl Run {
 
     /// Packs the rows; gives the bytes.
     fn write(self, writes: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>) -> usize {
-        let mut packed = Vec::new();
-        let whole = if self.rows.is_empty() { 0 } else { block::encode(&self.rows).len() };
+        let whole = block::encode(&self.rows, Span::default()).len();
         let blocks = whole.div_ceil(BLOCK_BYTES_MAX).max(1);
         let each = self.rows.len().div_ceil(blocks).clamp(1, UNITS_MAX);
+        let mut pieces = Vec::with_capacity(blocks);
         for rows in self.rows.chunks(each) {
-            pack_rows(rows, &mut packed);
+            split(rows, &mut pieces);
+        }
+        if pieces.is_empty() && !self.lows.is_empty() {
+            // An empty block says that those who were in it are gone, whatever a salvage finds.
+            pieces.push(&[]);
         }
         let mut bytes = 0;
-        let mut fresh = Vec::with_capacity(packed.len());
-        for (place, (first, payload)) in packed.into_iter().enumerate() {
+        let mut fresh = Vec::with_capacity(pieces.len());
+        for (place, rows) in pieces.iter().enumerate() {
+            let first = rows.first().map_or(0, |(hash, _)| *hash);
             let low = if place == 0 { self.low } else { first };
+            let next = pieces.get(place + 1).and_then(|rows| rows.first());
+            let until = next.map(|(hash, _)| *hash).or(self.until);
+            let payload = block::encode(rows, Span { until, stamp: self.stamp });
             bytes += payload.len();
             fresh.push(low);
             writes.push((keys::block(self.experiment, low), Some(payload)));
@@ -257,17 +273,36 @@ impl Run {
     }
 }
 
-/// Packs rows into a block, or into several where they do not fit.
-fn pack_rows(rows: &[Row], out: &mut Vec<(u64, Vec<u8>)>) {
-    let Some((first, _)) = rows.first() else { return };
-    let payload = block::encode(rows);
-    if payload.len() <= BLOCK_BYTES_MAX || rows.len() == 1 {
-        out.push((*first, payload));
+/// Packs all units of an experiment anew.
+pub(super) fn pack_whole(
+    experiment: u32,
+    rows: Vec<Row>,
+    stamp: u64,
+) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    let mut writes = Vec::new();
+    let mut rows = rows.into_iter().peekable();
+    let mut low = 0;
+    while rows.peek().is_some() {
+        let part: Vec<Row> = rows.by_ref().take(RUN_UNITS_MAX).collect();
+        let until = rows.peek().map(|(hash, _)| *hash);
+        let run = Run { experiment, stamp, low, lows: Vec::new(), until, rows: part };
+        run.write(&mut writes);
+        low = until.unwrap_or(0);
+    }
+    writes
+}
+
+/// Cuts rows into pieces that each fit into a block.
+fn split<'r>(rows: &'r [Row], out: &mut Vec<&'r [Row]>) {
+    if rows.len() <= 1 || block::encode(rows, Span::default()).len() <= BLOCK_BYTES_MAX {
+        if !rows.is_empty() {
+            out.push(rows);
+        }
         return;
     }
     let (left, right) = rows.split_at(rows.len() / 2);
-    pack_rows(left, out);
-    pack_rows(right, out);
+    split(left, out);
+    split(right, out);
 }
 
 /// Puts changed units among those of a block; both rise.
