@@ -369,5 +369,4 @@ impl Sums {
 }
 
 #[cfg(test)]
-#[path = "accumulate_tests.rs"]
 mod tests;

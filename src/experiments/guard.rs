@@ -169,5 +169,4 @@ pub(super) fn is_randomised(kind: ExperimentKind) -> bool {
 }
 
 #[cfg(test)]
-#[path = "guard_tests.rs"]
 mod tests;

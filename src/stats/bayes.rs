@@ -138,7 +138,7 @@ pub fn conversions(control: Conversions, treatment: Conversions) -> Option<Belie
             let u = mode + direction * step * node as f64;
             let (x, y) = (1.0 / (1.0 + (-u).exp()), 1.0 / (1.0 + u.exp()));
             let ln = ln_beta_density(narrow.a, narrow.b, x, y) - peak;
-            if !(ln > NEGLIGIBLE) {
+            if ln <= NEGLIGIBLE || ln.is_nan() {
                 break;
             }
             let weight = ln.exp();

@@ -44,7 +44,7 @@ fn interval(
     let v_c = control.variance / size / size;
     let v_t = treatment.variance / size / size;
     let g = q * v_c;
-    if !(g < 1.0) {
+    if g >= 1.0 || g.is_nan() {
         return None;
     }
     // (d − ρ)² = q(v_T + (1 + ρ)²v_C) with d the signed lift over m_C:

@@ -6,6 +6,7 @@ mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod evaluate;
 mod features;
 mod guarding;
 mod ledger_kill;
