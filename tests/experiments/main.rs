@@ -8,6 +8,7 @@ mod support;
 
 mod evaluate;
 mod features;
+mod guarding;
 mod ledger_kill;
 mod ledger_simulation;
 mod lifecycle;
