@@ -30,7 +30,7 @@ fn post(address: SocketAddr, path: &str, body: &str) -> bool {
 fn body(client: usize, number: u64) -> String {
     let results: Vec<Value> = (0..RESULTS)
         .flat_map(|i| {
-            let variant = if (number + i) % 2 == 0 { "old" } else { "new" };
+            let variant = if (number + i).is_multiple_of(2) { "old" } else { "new" };
             let unit = format!("{client}-{number}-{i}");
             [
                 json!({"variant": variant, "metric": "spent", "value": i, "id": format!("n{unit}")}),

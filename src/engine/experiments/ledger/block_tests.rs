@@ -105,8 +105,8 @@ fn units_take_little_room_and_are_found_again() {
             let entry = entry.expect("readable");
             bytes += entry.sealed_bytes();
             blocks += 1;
-            inspect(Table::Units, entry.key(), entry.open().expect("intact").payload())
-                .expect("decodes");
+            let key = entry.key().to_vec();
+            inspect(Table::Units, &key, entry.open().expect("intact").payload()).expect("decodes");
         }
     }
     println!("{blocks} blocks, {bytes} bytes, file at most {largest} bytes");
