@@ -1,8 +1,8 @@
 //! Analysis: what an experiment's results say, computed from stored sums alone.
 //!
-//! By metric and variant: estimates of each epoch ([`arms`]), joined over epochs ([`combined`]),
-//! gated and tested ([`compare`]), corrected for one another ([`family`]); then the winner and
-//! the decision ([`decide`]). Right however often one looks, with what [`Progress`] remembers.
+//! By metric and variant: estimates of each epoch (`arms`), joined over epochs (`combined`),
+//! gated and tested (`compare`), corrected for one another (`family`); then the winner and
+//! the decision (`decide`). Right however often one looks, with what [`Progress`] remembers.
 
 mod answer;
 mod arms;
