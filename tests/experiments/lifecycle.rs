@@ -104,9 +104,9 @@ fn units_keep_their_variants_across_changes_of_weights_and_a_kill() {
     let of_other = first.values().filter(|variant| *variant == "other").count();
     // Binomial with n = 500 and p = 0.5: six standard deviations are 67.
     assert!((183..=317).contains(&of_other), "{of_other}");
+    wait(&daemon, "trial", |shown| shown["units"] == 500);
     let one = assign(&daemon, "trial", "user-0");
     assert_eq!((&one["in_experiment"], &one["reason"]), (&json!(true), &json!("sticky")), "{one}");
-    wait(&daemon, "trial", |shown| shown["units"] == 500);
     let weights = json!({"variants": [
         {"name": "control", "traffic_weight": 1, "is_control": true},
         {"name": "other", "traffic_weight": 99, "configuration": {"pages": 1}},

@@ -120,7 +120,7 @@ impl Actor {
                 _ = ticks.tick() => {
                     self.settle().await;
                     count = count.wrapping_add(1);
-                    if count.is_multiple_of(TICKS_PER_LOOK) {
+                    if count.is_multiple_of(TICKS_PER_LOOK) || self.has_unseen() {
                         self.look().await;
                     }
                     self.guard().await;
@@ -128,6 +128,12 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// Whether an experiment goes on whose results nobody has looked at since the start.
+    fn has_unseen(&self) -> bool {
+        let mut all = self.entries.values();
+        all.any(|entry| entry.defined && entry.in_force.is_active() && entry.judged.is_none())
     }
 
     fn number_of(&self, name: &str) -> Option<u32> {
@@ -362,7 +368,9 @@ impl Actor {
             }
             let rule = rules::breaches(definition, &view).into_iter().next();
             let rule = rule.map(|breach| format!("{}: {}", breach.guardrail, breach.reason));
-            let doubt = entry.doubt.clone().or(rule);
+            // What was not looked at is no reason to go on.
+            let unseen = entry.judged.is_none().then(|| "nobody has looked at it yet".to_owned());
+            let doubt = unseen.or_else(|| entry.doubt.clone()).or(rule);
             if let Some(step) = machine::tick(definition, state, doubt.as_deref(), now) {
                 steps.push((*number, step));
             }
