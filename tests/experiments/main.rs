@@ -8,6 +8,7 @@ mod support;
 
 mod evaluate;
 mod features;
+mod forgetting;
 mod guarding;
 mod ledger_kill;
 mod ledger_simulation;

@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 
 use crate::engine::experiments::ledger::{EXPOSURES_PAGE_MAX, ExposureFilter, ID_BYTES_MAX};
 use crate::experiments::check_unit;
+use crate::experiments::machine::Act;
 use crate::model::{ResultEntry, Timestamp};
 
 use super::in_force;
 use crate::api::ApiError;
+use crate::api::auth::Caller;
 use crate::api::ingest::inflate;
 use crate::api::json::success;
 use crate::api::objects::paged;
@@ -159,6 +161,11 @@ fn read_results(body: &[u8]) -> Result<Read, String> {
     Ok(read)
 }
 
+/// A unit as answers show it.
+fn unit_hash(hash: u64) -> String {
+    format!("{hash:016x}")
+}
+
 /// `GET /api/v1/experiments/{name}/exposures?variant=&unit=&before=&limit=`: first exposures, the
 /// newest first. Units are shown by their hash, as their ids are not kept; `unit` looks for one.
 pub(super) async fn exposures(
@@ -194,7 +201,7 @@ pub(super) async fn exposures(
         .map(|logged| {
             let variant = definition.variants.get(usize::from(logged.exposure.variant));
             json!({
-                "unit_hash": format!("{:016x}", logged.unit),
+                "unit_hash": unit_hash(logged.unit),
                 "variant": variant.map(|variant| variant.name.as_str()),
                 "epoch": logged.exposure.epoch,
                 "at": logged.exposure.at,
@@ -212,10 +219,22 @@ pub(super) async fn exposures(
 pub(super) async fn forget(
     State(app): State<Arc<App>>,
     Path((name, unit)): Path<(String, String)>,
+    request: Request,
 ) -> Answered {
     let experiment = in_force(&app, &name)?;
     check_unit(&unit).map_err(ApiError::bad_data)?;
-    let was_known = app.engine()?.ledger.forget(experiment.state.number, &unit).await?;
+    let (engine, number) = (app.engine()?, experiment.state.number);
+    let ledger = engine.ledger.clone();
+    let filter = ExposureFilter { unit: Some(unit.clone()), limit: 1, ..ExposureFilter::default() };
+    let logged = blocking(move || Ok(ledger.exposures(number, &filter)?)).await?;
+    let Some(logged) = logged.first() else {
+        return Ok(success(&json!({ "was_known": false })));
+    };
+    // The audit comes first: no end of the process leaves a deletion without its entry.
+    let by = request.extensions().get::<Caller>().map_or("", |caller| &caller.name);
+    let forget = Act::Forget { unit: unit_hash(logged.unit) };
+    engine.experiments.act(&name, forget, by, "").await?;
+    let was_known = engine.ledger.forget(number, &unit).await?;
     Ok(success(&json!({ "was_known": was_known })))
 }
 

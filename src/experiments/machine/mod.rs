@@ -56,6 +56,11 @@ pub enum Act {
     },
     /// Ends it and sends everybody back to the control.
     Rollback,
+    /// Notes that a unit's data is deleted. Possible at any time; nothing else changes.
+    Forget {
+        /// The unit's hash, as the log of exposures shows it.
+        unit: String,
+    },
 }
 
 impl Act {
@@ -70,6 +75,7 @@ impl Act {
             Act::Step { .. } => "step",
             Act::Switch { .. } => "switch",
             Act::Rollback => "rollback",
+            Act::Forget { .. } => "forget",
         }
     }
 }
@@ -195,7 +201,8 @@ pub fn act(
     now: Timestamp,
 ) -> Result<Step, Refused> {
     let possible = possible(definition, state);
-    if !possible.contains(&act.as_str()) {
+    let always = matches!(act, Act::Forget { .. });
+    if !always && !possible.contains(&act.as_str()) {
         return Err(Refused::Conflict(not_now(definition, state, act, &possible)));
     }
     let mut draft = Draft::new(definition, state, by, now);
@@ -228,6 +235,11 @@ pub fn act(
         }
         Act::Step { to } => step(&mut draft, *to, note)?,
         Act::Switch { to } => switch(&mut draft, to.as_deref(), note)?,
+        Act::Forget { unit } => {
+            draft.say(AuditKind::Deleted, note, json!({ "unit_hash": unit }));
+            // How it stands is as old as before.
+            draft.state.changed_at = state.changed_at;
+        }
     }
     Ok(draft.finish())
 }

@@ -395,3 +395,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_deletion_is_noted_at_any_time_and_changes_nothing_else() {
+    let plain = definition(json!({}));
+    let over = done(&plain, &draft(&plain), &Act::Cancel, 1).state;
+    let step = done(&plain, &over, &Act::Forget { unit: "00ff".to_owned() }, 2);
+    assert_eq!(kinds(&step), [AuditKind::Deleted]);
+    assert_eq!(step.entries[0].details, json!({"unit_hash": "00ff"}));
+    assert_eq!(step.state, ExperimentState { version: over.version + 1, ..over });
+}
