@@ -8,7 +8,7 @@ import { clock, percent, day, plural } from './format.js';
 /** @typedef {{state: State, text: string}} Beat */
 
 const PITCH = 5;
-const WIDTH = 3;
+const PLACES_MAX = 90;
 const CLASS = /** @type {Record<string, string>} */ ({ healthy: 'beat-h', degraded: 'beat-d', unhealthy: 'beat-u' });
 const SHARE = /** @type {Record<string, number>} */ ({ healthy: 0.66, degraded: 0.84, unhealthy: 1 });
 
@@ -47,13 +47,15 @@ export class VBeats extends HTMLElement {
   paint() {
     if (!this.isConnected || !this.width) return;
     const height = this.classList.contains('tall') ? 40 : 22;
-    const places = this.wide ? Math.max(1, this.list.length) : Math.max(1, Math.floor((this.width + PITCH - WIDTH) / PITCH));
-    const pitch = this.wide ? this.width / places : PITCH;
-    const bar = this.wide ? Math.max(1, Math.min(pitch - 2, pitch * 0.8)) : WIDTH;
+    const places = this.wide ? Math.max(1, this.list.length) : Math.max(1, Math.min(PLACES_MAX, Math.floor(this.width / PITCH)));
+    const pitch = this.width / places;
+    const bar = this.wide ? Math.max(1, Math.min(pitch - 2, pitch * 0.8)) : Math.min(6, pitch * 0.6);
     const shown = this.list.slice(-places);
-    const offset = this.wide ? 0 : this.width - shown.length * pitch + (pitch - bar);
+    const offset = (places - shown.length) * pitch;
     /** @type {Record<string, string>} */
     const paths = {};
+    // Places without a result yet, so that bars of all checks begin at the same place.
+    for (let i = 0; i < places - shown.length; i += 1) paths['beat-0'] = `${paths['beat-0'] ?? ''}${roundBar(i * pitch, height / 2 - 1.5, bar, 3)}`;
     shown.forEach((beat, i) => {
       const name = CLASS[beat.state] ?? 'beat-n';
       const size = height * (SHARE[beat.state] ?? 0.3);

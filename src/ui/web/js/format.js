@@ -32,6 +32,12 @@ export function short(value) {
   return number(value);
 }
 
+/** Percent with the digits that matter: 0.22, 4.1, 61. @param {number} value */
+function share(value) {
+  const size = Math.abs(value);
+  return number(value, size >= 10 ? 2 : size >= 1 ? 2 : size >= 0.1 ? 2 : 1).replace(/^(\u2212?)1e\+2$/, '$1100');
+}
+
 /**
  * A value with its unit, as two parts so that the unit can be set smaller.
  * @param {number | null | undefined} value
@@ -61,8 +67,8 @@ export function quantity(value, unit) {
     }
     return [number(left), steps[step] + end];
   }
-  if (unit === 'ratio') return [number(value * 100), '%'];
-  if (unit === '%') return [number(value), '%'];
+  if (unit === 'ratio') return [share(value * 100), '%'];
+  if (unit === '%') return [share(value), '%'];
   const text = short(value).split(NBSP);
   return [text[0], [text[1], unit].filter(Boolean).join(' ')];
 }
@@ -204,10 +210,11 @@ export function plural(count, one, many = `${one}s`) {
  */
 export function unitOf(name) {
   const base = name.replace(/_(total|sum|bucket|count)$/, '');
-  const rate = /\b(rate|irate)\(/.test(name);
+  // A quantile of a histogram has the unit of what was measured, not of how often.
+  const rate = /\b(rate|irate|increase)\(/.test(name) && !/\bhistogram_(quantile|avg)\(/.test(name);
   const metric = /([a-zA-Z_:][a-zA-Z0-9_:]*)\s*[{[]/.exec(name)?.[1] ?? base;
   if (/_bytes(_total)?$/.test(metric)) return rate ? 'bytes/s' : 'bytes';
-  if (/_seconds(_bucket|_sum|_count|_total)?$/.test(metric)) return rate ? '' : 's';
+  if (/_seconds(_bucket|_sum|_total)?$/.test(metric)) return rate ? '' : 's';
   if (/_ms$|_milliseconds$/.test(metric)) return 'ms';
   if (/_ratio$/.test(metric)) return 'ratio';
   if (/_percent$/.test(metric)) return '%';

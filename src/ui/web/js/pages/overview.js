@@ -43,7 +43,7 @@ export default function overview(page) {
     const end = Math.floor(Date.now() / 1000);
     const step = Math.max(5, Math.round(seconds() / 240));
     const result = (await range(topic.query, end - seconds(), end, step, signal)).slice(0, 8);
-    return { ...topic, lines: linesOf(result, shortNames(result.map((one) => one.metric))), from: (end - seconds()) * 1000, to: end * 1000, step: step * 1000 };
+    return { ...topic, lines: linesOf(result, result.length === 1 && topic.single ? [topic.single] : shortNames(result.map((one) => one.metric))), from: (end - seconds()) * 1000, to: end * 1000, step: step * 1000 };
   }, 10_000, ['metrics', 'incidents']);
 
   const beats = new Resource(async (signal) => {
@@ -149,8 +149,9 @@ function topicNow(known) {
     if (!parts || /\b(and|or|unless)\b/.test(parts[1])) continue;
     const unit = unitOf(parts[1]);
     return {
-      title: rule.annotations?.title ?? incident.source.name,
-      note: parts[1],
+      title: incident.title,
+      note: h('a', { href: to('rules', rule.name) }, rule.name),
+      single: rule.name,
       query: parts[1],
       unit,
       threshold: { value: Number(parts[3]), text: `alert ${parts[2].startsWith('>') ? 'above' : 'below'} ${withUnit(Number(parts[3]), unit)}` },
@@ -184,9 +185,9 @@ function chartCard(chart) {
     return card('Chart', { class: 'w8', key: 'chart' },
       instead(chart, 'metrics') ?? empty('metrics', 'No metrics yet', 'The machine’s own appear within seconds of the start.'));
   }
-  return card(data.title, { class: 'w8', note: h('span.clip', data.note), key: 'chart' },
+  return card(data.title, { class: 'w8', note: data.note, key: 'chart' },
     data.lines.length
-      ? h('v-chart', { '.config': { label: `${data.title}, ${data.note}`, lines: data.lines, from: data.from, to: data.to, step: data.step, unit: data.unit, threshold: data.threshold, bands: data.bands } })
+      ? h('v-chart', { '.config': { label: data.title, lines: data.lines, from: data.from, to: data.to, step: data.step, unit: data.unit, threshold: data.threshold, bands: data.bands } })
       : empty('metrics', 'No samples in this range', 'A longer range may have some.'));
 }
 
@@ -209,7 +210,7 @@ function incidentRow(one) {
   return h('li', { key: one.id },
     incidentTile(one),
     h('div.body',
-      h('div.row.between',
+      h('div.top',
         h('a.name.grow', { class: past ? 'past' : '', href: incidentLink(one.number) }, one.title),
         h('span.when', ago(past ? one.resolved_at : one.triggered_at))),
       h('p.faint', `INC-${one.number}`, h('span', { 'aria-hidden': 'true' }, '\u2002'), more),
