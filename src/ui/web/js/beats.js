@@ -49,7 +49,7 @@ export class VBeats extends HTMLElement {
     const height = this.classList.contains('tall') ? 40 : 22;
     const places = this.wide ? Math.max(1, this.list.length) : Math.max(1, Math.min(PLACES_MAX, Math.floor(this.width / PITCH)));
     const pitch = this.width / places;
-    const bar = this.wide ? Math.max(1, Math.min(pitch - 2, pitch * 0.8)) : Math.min(6, pitch * 0.6);
+    const bar = this.wide ? Math.max(1, Math.min(pitch - 2, pitch * 0.8, 16)) : Math.min(6, pitch * 0.6);
     const shown = this.list.slice(-places);
     const offset = (places - shown.length) * pitch;
     /** @type {Record<string, string>} */

@@ -152,7 +152,7 @@ function aboutCard(one, heartbeat) {
     fact('Depends on', one.depends_on?.join(', ')),
     fact('Feature', one.feature && h('a', { href: to('features', one.feature) }, one.feature)),
     fact('Provider', one.provider),
-    fact('Labels', Object.entries(one.labels ?? {}).map(([name, value]) => h('span.chip', `${name}=${value}`))),
+    Object.keys(one.labels ?? {}).length > 0 && fact('Labels', Object.entries(one.labels).map(([name, value]) => h('span.chip', `${name}=${value}`))),
     one.kind === 'heartbeat' && fact('Pings go to', heartbeat.data ? h('code', heartbeat.data.url ?? heartbeat.data.path ?? JSON.stringify(heartbeat.data)) : 'shown to operators'),
     meta.map(([name, value]) => fact(name.replaceAll('_', ' '), String(value)))));
 }
