@@ -13,7 +13,7 @@ const SVG_TAGS = new Set(['svg', 'path', 'g', 'rect', 'line', 'circle', 'text', 
 
 /**
  * Describes an element: `h('a.name.past', {href}, 'text')`. Properties: `on…` are listeners, `.x` sets
- * the property x, `key` tells siblings apart; true and false set and remove an attribute.
+ * the property x, `.top` moves down by so many pixels, `key` tells siblings apart; true and false set and remove an attribute.
  * @param {string} tag
  * @param {any} [props]
  * @param {...any} kids
@@ -70,6 +70,9 @@ function setProp(element, name, value, before) {
     element._on ??= {};
     if (!(type in element._on)) element.addEventListener(type, dispatch);
     element._on[type] = value;
+  } else if (name === '.top') {
+    // The policy forbids style attributes; through the object model it is allowed.
+    if (value !== before) element.style.transform = `translateY(${value}px)`;
   } else if (name.startsWith('.')) {
     if (value !== before) element[name.slice(1)] = value;
   } else if (name === 'value' || name === 'checked') {

@@ -107,6 +107,6 @@ function row(one, chosen, choose) {
         h('a.name.grow', { class: past ? 'past' : '', href: incidentLink(one.number) }, one.title),
         h('span.when', { title: one.triggered_at }, `${ago(one.triggered_at)} ago`)),
       h('p.faint.row', h('span', `INC-${one.number}`), severityChip(one.severity), h('span', state),
-        one.assignee && h('span', `for ${one.assignee}`), one.snoozed_until && h('span', 'snoozed'), one.suppressed && h('span', `nobody is told: ${one.suppressed}`), one.notes > 0 && h('span', plural(one.notes, 'note'))),
-      !past && h('div.actions', buttons(one))));
+        one.assignee && h('span', `for ${one.assignee}`), one.snoozed_until && h('span', 'snoozed'), one.suppressed && h('span', `nobody is told: ${one.suppressed}`), one.notes > 0 && h('span', plural(one.notes, 'note')))),
+    !past && h('div.actions.side', buttons(one)));
 }
