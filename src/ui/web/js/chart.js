@@ -502,3 +502,15 @@ export function linesOf(result, names) {
     y: Float32Array.from(series.values, ([, value]) => (value === '+Inf' ? Infinity : Number(value))),
   }));
 }
+
+/**
+ * The series that an alert is about: those whose labels agree with its own.
+ * @template {{metric: Record<string, string>}} T
+ * @param {T[]} all
+ * @param {Record<string, string>} labels
+ * @returns {T[]}
+ */
+export function ofAlert(all, labels) {
+  const own = all.filter(({ metric }) => Object.entries(metric).every(([name, value]) => name === '__name__' || labels[name] === undefined || labels[name] === value));
+  return own.length ? own : all;
+}

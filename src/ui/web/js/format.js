@@ -231,15 +231,33 @@ export function seriesName(labels) {
   return `${name}${inside.length ? `{${inside.join(', ')}}` : ''}` || '{}';
 }
 
+/** Labels that say best what a series is, best first. */
+const TELLING = ['route', 'check', 'feature', 'variant', 'phase', 'mode', 'device', 'mountpoint', 'model', 'provider', 'code', 'status', 'instance', 'job'];
+
 /**
- * Short names for series drawn together: only the labels in which they differ.
+ * Short names for series drawn together: the fewest labels that tell them apart.
  * @param {Record<string, string>[]} all
  */
 export function shortNames(all) {
+  if (all.length === 1) return [all[0].__name__ ?? (Object.values(all[0]).join(' · ') || 'value')];
+  const rank = (/** @type {string} */ name) => (TELLING.indexOf(name) + 1 || TELLING.length + 1);
   const names = [...new Set(all.flatMap((labels) => Object.keys(labels)))];
-  const differ = names.filter((name) => new Set(all.map((labels) => labels[name] ?? '')).size > 1);
-  return all.map((labels) => {
-    const parts = differ.map((name) => labels[name]).filter(Boolean);
-    return parts.length ? parts.join(' · ') : labels.__name__ ?? (all.length === 1 ? seriesName(labels).replace(/^\{\}$/, 'value') : seriesName(labels));
-  });
+  const differ = names.filter((name) => new Set(all.map((labels) => labels[name] ?? '')).size > 1).sort((a, b) => rank(a) - rank(b));
+  const used = /** @type {string[]} */ ([]);
+  const kinds = () => new Set(all.map((labels) => used.map((name) => labels[name] ?? '').join('\0'))).size;
+  for (const name of differ) {
+    const before = used.length ? kinds() : 1;
+    if (before === all.length) break;
+    used.push(name);
+    if (kinds() === before) used.pop();
+  }
+  return all.map((labels) => used.map((name) => labels[name]).filter(Boolean).join(' · ') || seriesName(labels));
+}
+
+/**
+ * A text of the server with its times as this page writes them.
+ * @param {string} text
+ */
+export function withLocalTimes(text) {
+  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (at) => moment(at));
 }

@@ -102,7 +102,7 @@ export function deliveriesSection(page) {
       ? h('ul.rows', list.data.map((/** @type {any} */ one) => h('li', { key: one.id },
         h('div.body',
           h('div.top', h('span.name', one.notification?.alerts?.[0]?.title ?? one.notification?.title ?? one.notification?.reason ?? 'notification'), h('span.when', moment(one.created_at))),
-          h('p.faint.row', h('span.chip', { class: tone[one.state] ?? '' }, one.state), one.channel, one.notification?.reason, one.attempts > 1 && plural(one.attempts, 'attempt')),
+          h('p.faint.row', h('span.chip', { class: tone[one.state] ?? '' }, one.state), h('span', one.channel), h('span', one.notification?.reason), one.attempts > 1 && h('span', plural(one.attempts, 'attempt'))),
           one.last_error && one.state !== 'delivered' && h('p.faint.break', one.last_error)),
         one.state === 'dead' && h('div.actions.side', h('button.button', { type: 'button', onclick: async () => {
           await attempt(() => api(`deliveries/${one.id}/resend`, { method: 'POST' }), 'It is sent again');

@@ -147,7 +147,7 @@ function incidentsCard(data) {
   /** @type {any[]} */
   const list = data.open_incidents ?? [];
   return card('Open incidents', { class: 'w6', key: 'incidents' }, list.length
-    ? h('ul.rows', list.map((one) => h('li', { key: one.id }, h('div.body', h('div.top', h('a.name', { href: to('incidents', one.number) }, one.title), h('span.when', moment(one.triggered_at))), h('p.faint.row', `INC-${one.number}`, severityChip(one.severity), one.status)))))
+    ? h('ul.rows', list.map((one) => h('li', { key: one.id }, h('div.body', h('div.top', h('a.name', { href: to('incidents', one.number) }, one.title), h('span.when', moment(one.triggered_at))), h('p.faint.row', h('span', `INC-${one.number}`), severityChip(one.severity), h('span', one.status))))))
     : empty('check', 'No open incidents', null));
 }
 

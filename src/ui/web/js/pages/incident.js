@@ -2,10 +2,10 @@
 
 import { h, icon } from '../core.js';
 import '../chart.js';
-import { linesOf } from '../chart.js';
+import { linesOf, ofAlert } from '../chart.js';
 import { acknowledge, assign, note, reopen, resolve, snooze, wake } from '../acts.js';
 import { attempt, field, formDialog } from '../dialog.js';
-import { ago, moment, number, shortNames, span, unitOf } from '../format.js';
+import { ago, moment, number, shortNames, span, unitOf, withLocalTimes } from '../format.js';
 import { card, empty, instead, pageHead, severityChip, stale } from '../parts.js';
 import { to } from '../router.js';
 import { api, incidents, range, Resource } from '../store.js';
@@ -40,7 +40,7 @@ export default function detail(page, number_) {
       pageHead(one.title, { back, tile: sign(one), sub: state(one), tools: tools(one, after) }),
       h('div.stack', { key: 'all' },
         stale(incident),
-        one.suppressed && h('div.banner', { key: 'suppressed' }, icon('info'), h('div', `Nobody is told: ${one.suppressed}`)),
+        one.suppressed && h('div.banner', { key: 'suppressed' }, icon('info'), h('div', `Nobody is told: ${withLocalTimes(one.suppressed)}`)),
         h('div.grid',
           evidenceCard(rest, chart, one),
           timelineCard(rest),
@@ -138,8 +138,7 @@ async function history(one, signal) {
   const query = parts && !/\b(and|or|unless)\b/.test(parts[1]) ? parts[1] : explained.query;
   const step = Math.max(5, Math.round((to_ - from) / 240_000));
   const all = await range(query, from / 1000, to_ / 1000, step, signal);
-  const own = all.filter((series) => Object.entries(series.metric).every(([name, value]) => name === '__name__' || one.labels[name] === undefined || one.labels[name] === value));
-  const shown = (own.length ? own : all).slice(0, 8);
+  const shown = ofAlert(all, one.labels).slice(0, 8);
   const unit = unitOf(query);
   return {
     label: `Value around the incident: ${query}`,
@@ -186,7 +185,7 @@ function timelineCard(rest) {
     instead(rest, 'timeline') ?? h('ol.timeline', rest.data.timeline.toReversed().map((/** @type {any} */ entry, /** @type {number} */ i) =>
       h('li', { key: rest.data.timeline.length - i, class: BAD.has(entry.kind) ? 'crit' : GOOD.has(entry.kind) ? 'good' : '' },
         h('div.top-line', h('span.strong', KINDS[entry.kind] ?? entry.kind), entry.by && h('span.muted', ` by ${entry.by}`)),
-        entry.text && h('p.muted.break', entry.text),
+        entry.text && h('p.muted.break', withLocalTimes(entry.text)),
         h('time.faint', { datetime: entry.at }, moment(entry.at))))));
 }
 
@@ -226,7 +225,7 @@ function deliveriesCard(rest) {
     list.length
       ? h('ul.rows', list.slice(0, 12).map((one) => h('li', { key: one.id }, h('div.body',
         h('div.top', h('span.strong', one.channel), h('span.when', moment(one.finished_at ?? one.created_at))),
-        h('p.faint.row', h('span.chip', { class: tone[one.state] ?? '' }, one.state), one.notification?.reason, one.attempts > 1 && `${one.attempts} attempts`),
+        h('p.faint.row', h('span.chip', { class: tone[one.state] ?? '' }, one.state), h('span', one.notification?.reason), one.attempts > 1 && h('span', `${one.attempts} attempts`)),
         one.last_error && one.state !== 'delivered' && h('p.faint.break', one.last_error)))))
       : empty('rules', 'Nobody was told', 'Where channels and routes say so, they are told within seconds.'));
 }

@@ -2,7 +2,7 @@
 
 import { h } from '../core.js';
 import { acknowledge, buttons, resolve } from '../acts.js';
-import { ago, plural, span } from '../format.js';
+import { ago, plural, span, withLocalTimes } from '../format.js';
 import { card, empty, incidentLink, incidentTile, instead, pageHead, segments, severityChip, stale } from '../parts.js';
 import { go, keepInAddress } from '../router.js';
 import { incidents } from '../store.js';
@@ -107,6 +107,6 @@ function row(one, chosen, choose) {
         h('a.name.grow', { class: past ? 'past' : '', href: incidentLink(one.number) }, one.title),
         h('span.when', { title: one.triggered_at }, `${ago(one.triggered_at)} ago`)),
       h('p.faint.row', h('span', `INC-${one.number}`), severityChip(one.severity), h('span', state),
-        one.assignee && h('span', `for ${one.assignee}`), one.snoozed_until && h('span', 'snoozed'), one.suppressed && h('span', `nobody is told: ${one.suppressed}`), one.notes > 0 && h('span', plural(one.notes, 'note')))),
+        one.assignee && h('span', `for ${one.assignee}`), one.snoozed_until && h('span', 'snoozed'), one.suppressed && h('span', `nobody is told: ${withLocalTimes(one.suppressed)}`), one.notes > 0 && h('span', plural(one.notes, 'note')))),
     !past && h('div.actions.side', buttons(one)));
 }

@@ -3,7 +3,7 @@
 
 import { h, icon } from '../core.js';
 import '../chart.js';
-import { linesOf } from '../chart.js';
+import { linesOf, ofAlert } from '../chart.js';
 import '../beats.js';
 import { beatsOfResults } from '../beats.js';
 import { buttons } from '../acts.js';
@@ -42,7 +42,8 @@ export default function overview(page) {
     if (!topic) return null;
     const end = Math.floor(Date.now() / 1000);
     const step = Math.max(5, Math.round(seconds() / 240));
-    const result = (await range(topic.query, end - seconds(), end, step, signal)).slice(0, 8);
+    const all = await range(topic.query, end - seconds(), end, step, signal);
+    const result = (topic.labels ? ofAlert(all, topic.labels) : all).slice(0, 8);
     return { ...topic, lines: linesOf(result, result.length === 1 && topic.single ? [topic.single] : shortNames(result.map((one) => one.metric))), from: (end - seconds()) * 1000, to: end * 1000, step: step * 1000 };
   }, 10_000, ['metrics', 'incidents']);
 
@@ -142,7 +143,8 @@ function topicNow(known) {
   /** @type {any[]} */
   const list = incidents.data ?? [];
   const groups = /** @type {any[]} */ (rules.data ?? []);
-  for (const incident of list.filter((one) => one.status !== 'resolved' && one.source.kind === 'rule')) {
+  const newest = list.filter((one) => one.status !== 'resolved' && one.source.kind === 'rule').toSorted((a, b) => b.triggered_at.localeCompare(a.triggered_at));
+  for (const incident of newest) {
     const rule = groups.flatMap((group) => group.rules).find((one) => one.name === incident.source.name && one.type === 'alerting');
     // The comparison is left out, so that the line is whole and the limit can be drawn.
     const parts = rule && /^(.+?)\s*(>=|<=|>|<)\s*(-?[0-9.]+(?:e[-+]?\d+)?)\s*$/s.exec(rule.query);
@@ -155,7 +157,8 @@ function topicNow(known) {
       query: parts[1],
       unit,
       threshold: { value: Number(parts[3]), text: `alert ${parts[2].startsWith('>') ? 'above' : 'below'} ${withUnit(Number(parts[3]), unit)}` },
-      bands: bandsOf(list, incident.source.name),
+      bands: bandsOf(list, incident),
+      labels: incident.labels,
     };
   }
   if (known.has('http_request_duration_seconds_bucket')) {
@@ -170,9 +173,9 @@ function topicNow(known) {
   return null;
 }
 
-/** @param {any[]} list @param {string} name */
-function bandsOf(list, name) {
-  return list.filter((one) => one.source.name === name).map((one) => ({
+/** When the same alert fired. @param {any[]} list @param {any} incident */
+function bandsOf(list, incident) {
+  return list.filter((one) => one.dedupe_key === incident.dedupe_key).map((one) => ({
     from: Date.parse(one.triggered_at),
     to: one.resolved_at ? Date.parse(one.resolved_at) : Date.now(),
   }));
