@@ -2,10 +2,16 @@
 // `GET /api/v1/experiments/{name}/analysis`.
 
 import { h, icon } from './core.js';
-import { plural, signed, number } from './format.js';
+import { signed } from './format.js';
 import { roundStep } from './scale.js';
 
-const HEIGHT = 29;
+/** The normal density, mirrored, from −3 to 3 standard deviations. */
+const BELL = (() => {
+  const points = Array.from({ length: 25 }, (_, i) => -3 + i / 4).map((z) => [z, Math.exp((-z * z) / 2)]);
+  const upper = points.map(([z, height]) => `${z} ${(-height).toFixed(3)}`);
+  const lower = points.toReversed().map(([z, height]) => `${z} ${height.toFixed(3)}`);
+  return `M${[...upper, ...lower].join('L')}Z`;
+})();
 
 /**
  * What is drawn of a comparison: the relative lift in percent where there is one.
@@ -68,9 +74,8 @@ export function forest(analysis, experiment) {
     h('div.head.metric', { key: 'h1' }, 'Metric'),
     h('div.head.hide-phone', { key: 'h2' }),
     h('svg.axis.head', { key: 'axis', role: 'img', 'aria-label': `Axis from ${signed(-end, 0)} to ${signed(end, 0)} percent` },
-      ticks.map((value) => h('text', { x: x(value), y: 12 }, value === 0 ? '0' : signed(value, step < 1 ? 1 : 0)))),
-    h('div.head.right.hide-phone', { key: 'h3' }),
-    h('div.head.right', { key: 'h4' }, `Change, ${confidence} % CI`),
+      ticks.map((value) => h('text', { x: x(value), y: 13 }, value === 0 ? '0' : signed(value, step < 1 ? 1 : 0)))),
+    h('div.head.right.change-head', { key: 'h4' }, `Change, ${confidence} % CI`),
     h('div.head.right', { key: 'h5' }, 'Beats'),
     h('div.head', { key: 'h6' }),
     metrics.map((metric) => [
@@ -92,25 +97,23 @@ function row(metric, one, place, x, ticks) {
   const key = `${metric.name}/${one.variant}`;
   const chance = one.bayes?.chance_to_win;
   const waits = READINESS[one.readiness];
+  const sd = shown ? (shown.high - shown.low) / 2 / 1.96 : 0;
   return [
-    h('div.metric', { key: `${key}-m`, class: place ? 'hide-phone' : '' }, place === 0 && [h('div.name.break', metric.name), h('div.faint', metric.role)]),
+    place === 0 && h('div.metric', { key: `${key}-m`, class: metric.comparisons.length > 1 ? 'two' : '' }, h('div.name.break', metric.name), h('div.faint', metric.role)),
+    place > 1 && h('div.metric.hide-phone', { key: `${key}-m` }),
     h('span.variant', { key: `${key}-v`, title: one.variant }, one.variant.slice(0, one.variant.length > 3 ? 2 : 3)),
-    h('svg.plot-row', { key: `${key}-p`, class: way, role: 'img', 'aria-label': shown ? `${signed(shown.at)} percent, from ${signed(shown.low)} to ${signed(shown.high)}` : `no interval: ${waits ?? 'not enough data'}` },
-      ticks.map((value) => h('line', { class: value === 0 ? 'zero' : 'grid-line', x1: x(value), x2: x(value), y1: 0, y2: HEIGHT })),
+    h('div.plot-row', { key: `${key}-p` }, h('svg', { class: way, role: 'img', 'aria-label': shown ? `${signed(shown.at)} percent, from ${signed(shown.low)} to ${signed(shown.high)}` : `no interval: ${waits ?? 'not enough data'}` },
+      ticks.map((value) => h('line', { class: value === 0 ? 'zero' : 'grid-line', x1: x(value), x2: x(value), y1: 0, y2: '100%' })),
       shown && [
-        h('line.ci', { x1: x(shown.low), x2: x(shown.high), y1: HEIGHT / 2, y2: HEIGHT / 2 }),
-        [shown.low, shown.high].map((value) => h('line.ci', { x1: x(value), x2: x(value), y1: HEIGHT / 2 - 4, y2: HEIGHT / 2 + 4 })),
-        h('circle.dot', { cx: x(shown.at), cy: HEIGHT / 2, r: 4.5 }),
-      ]),
-    h('span.lift', { key: `${key}-l`, class: way }, shown ? `${signed(shown.at)} %` : h('span.faint', '–')),
-    h('span.interval', { key: `${key}-i` }, waits && one.readiness !== 'ready' ? waits : shown ? `${signed(shown.low)} to ${signed(shown.high)}` : '–'),
+        h('svg', { x: x(shown.at - 3 * sd), width: `${Number.parseFloat(x(shown.at + 3 * sd)) - Number.parseFloat(x(shown.at - 3 * sd))}%`, y: '10%', height: '80%', viewBox: '-3 -1 6 2', preserveAspectRatio: 'none' }, h('path.belly', { d: BELL })),
+        h('line.ci', { x1: x(shown.low), x2: x(shown.high), y1: '50%', y2: '50%' }),
+        [shown.low, shown.high].map((value) => h('line.ci', { x1: x(value), x2: x(value), y1: '36%', y2: '64%' })),
+        h('circle.dot', { cx: x(shown.at), cy: '50%', r: 4.5 }),
+      ])),
+    h('span.change-cell', { key: `${key}-c` },
+      h('span.lift', { class: way }, shown ? `${signed(shown.at)} %` : h('span.faint', '–')),
+      h('span.interval', waits && one.readiness !== 'ready' ? waits : shown ? `${signed(shown.low)} to ${signed(shown.high)}` : '–')),
     h('span.beats', { key: `${key}-b` }, chance === null || chance === undefined ? '–' : chance > 0.99 ? '>99 %' : chance < 0.01 ? '<1 %' : `${Math.round(chance * 100)} %`),
     h('span', { key: `${key}-s`, class: way === 'good' ? 'ok' : 'crit' }, way && icon(way === 'good' ? 'check' : 'cross', way === 'good' ? 'better' : 'worse')),
   ];
-}
-
-/** How large a sample an experiment wants, in words. @param {any} power */
-export function powerWords(power) {
-  if (!power) return '';
-  return power.n_needed ? `${plural(power.n_needed, 'unit')} per variant are needed` : `smallest effect to see now: ${number(power.mde_at_80)}`;
 }
