@@ -48,7 +48,9 @@ export async function startVedette() {
   let child = null;
   const start = async () => {
     child = spawn(BINARY, ['serve', '--config', config, '--listen', `127.0.0.1:${port}`, '--data-dir', join(directory, 'data')], { stdio: 'ignore' });
-    await until('vedette to be ready', async () => (await fetch(`${target}/-/ready`)).ok);
+    const failed = new Promise((_, reject) => child.once('error', (error) => reject(new Error(`${error.message}; build vedette first, or set VEDETTE_BIN`))));
+    const ready = until('vedette to be ready', async () => (await fetch(`${target}/-/ready`)).ok);
+    await Promise.race([ready, failed]);
   };
   const stop = () => new Promise((resolve) => {
     child.once('exit', resolve);

@@ -47,7 +47,8 @@ export function startServer({ port = 0, target, intercept }) {
     if (path.startsWith('/ui/@/')) void serveFile(path.slice('/ui/@/'.length), response);
     else if (path === '/ui' || path.startsWith('/ui/')) void serveIndex(incoming, response);
     else {
-      const passed = request({ host: url.hostname, port: url.port, path: incoming.url, method: incoming.method, headers: { ...incoming.headers, host: url.host } }, (answer) => {
+      // With the page's own Host, as a proxy should: vedette compares it with Origin.
+      const passed = request({ host: url.hostname, port: url.port, path: incoming.url, method: incoming.method, headers: incoming.headers }, (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(response);
       });
@@ -60,7 +61,7 @@ export function startServer({ port = 0, target, intercept }) {
   });
   server.on('upgrade', (incoming, socket) => {
     const other = connect(Number(url.port), url.hostname, () => {
-      const head = Object.entries({ ...incoming.headers, host: url.host }).map(([name, value]) => `${name}: ${value}`);
+      const head = Object.entries(incoming.headers).map(([name, value]) => `${name}: ${value}`);
       other.write(`${incoming.method} ${incoming.url} HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`);
       other.pipe(socket).pipe(other);
     });

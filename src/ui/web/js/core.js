@@ -154,7 +154,9 @@ export function render(host, kids) {
     }
     if (!entry || used.has(entry)) return { node, el: create(node) };
     used.add(entry);
-    if (typeof node === 'string') {
+    if (node === entry.node) {
+      // The very description that is shown already.
+    } else if (typeof node === 'string') {
       if (node !== entry.node) entry.el.data = node;
     } else {
       update(entry.el, node, /** @type {Described} */ (entry.node));

@@ -124,7 +124,8 @@ export function editExperiment(one, after) {
     step = to_;
     wrong = '';
     dialog.draw();
-    /** @type {HTMLElement | null} */ (document.querySelector('dialog[open] .inner input, dialog[open] .inner select'))?.focus();
+    const first = step === STEPS.length - 1 ? '.dialog-foot [type=submit]' : '.inner input, .inner select';
+    /** @type {HTMLElement | null} */ (document.querySelector('dialog[open]')?.querySelector(first))?.focus();
   }
 
   async function next() {

@@ -65,7 +65,9 @@ function authorise(headers) {
  * @returns {Promise<any>}
  */
 export async function call(path, { method = 'GET', body, form, signal, headers = {} } = {}) {
-  const init = /** @type {RequestInit} */ ({ method, signal, headers: authorise({ ...headers }), credentials: 'same-origin' });
+  // Without credentials a browser shows no dialog of its own for a 401 that offers Basic. A session
+  // cookie, once the server gives one, needs 'same-origin' here.
+  const init = /** @type {RequestInit} */ ({ method, signal, headers: authorise({ ...headers }), credentials: 'omit' });
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     /** @type {any} */ (init.headers)['Content-Type'] = 'application/json';

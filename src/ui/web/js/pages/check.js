@@ -25,7 +25,7 @@ export default function detail(page, name) {
   const check = new Resource((signal) => api(path, { signal }), 5000, ['checks']);
   const uptime = new Resource(async (signal) => {
     const all = await Promise.all(WINDOWS.map(([one]) => api(`${path}/uptime?window=${one}`, { signal })));
-    return Object.fromEntries(WINDOWS.map(([one], i) => [one, all[i]]));
+    return Object.fromEntries(WINDOWS.map(([one], i) => [one, { ...all[i], shown: { beats: beatsOfUptime(all[i].bars), wide: true, label: `Uptime by ${one === '24h' ? 'hour' : 'day'}` } }]));
   }, 30_000, ['checks']);
   const results = new Resource((signal) => api(`${path}/results?limit=${RESULTS}`, { signal }), 10_000, ['checks']);
   const latency = new Resource(async (signal) => {
@@ -34,7 +34,7 @@ export default function detail(page, name) {
     const step = Math.max(10, Math.round(seconds / 240));
     const found = await range(`vedette_check_duration_seconds{check=${JSON.stringify(name)}}`, end - seconds, end, step, signal);
     const sorted = found.toSorted((a, b) => PHASES.indexOf(a.metric.phase) - PHASES.indexOf(b.metric.phase));
-    return { lines: linesOf(sorted, sorted.map((one) => (one.metric.phase ?? 'total').replace('_', ' '))), from: (end - seconds) * 1000, to: end * 1000, step: step * 1000 };
+    return { label: 'Latency by phase', unit: 's', lines: linesOf(sorted, sorted.map((one) => (one.metric.phase ?? 'total').replace('_', ' '))), from: (end - seconds) * 1000, to: end * 1000, step: step * 1000 };
   }, 15_000, ['checks']);
   const heartbeat = new Resource((signal) => api(`${path}/heartbeat`, { signal }), 600_000);
   const after = () => {
@@ -100,7 +100,7 @@ function uptimeCard(uptime, chosen, choose) {
     instead(uptime, 'uptime') ?? [
       h('div.row.between', h('p', h('span.figure-big', percent(one.uptime_percent)), ' ', h('span.muted', one.uptime_percent === null ? 'nothing is known of this time' : 'up')),
         h('p.faint', parts(one.seconds))),
-      h('v-beats.tall.top-space', { key: chosen, '.data': { beats: beatsOfUptime(one.bars), wide: true, label: `Uptime by ${chosen === '24h' ? 'hour' : 'day'}` } }),
+      h('v-beats.tall.top-space', { key: chosen, '.data': one.shown }),
       h('div.row.between.top-space.faint', h('span', moment(one.from)), h('span', 'now')),
     ]);
 }
@@ -117,7 +117,7 @@ function latencyCard(latency, chosen, choose) {
   return card('Latency by phase', { class: 'w8', key: 'latency', note: segments('Range', LATENCY.map(([one]) => [one, one]), chosen, choose) },
     instead(latency, 'latency') ??
       (data.lines.length
-        ? h('v-chart', { '.config': { label: 'Latency by phase', ...data, unit: 's' } })
+        ? h('v-chart', { '.config': data })
         : empty('metrics', 'No latency in this range', 'It is there once the check was asked.')));
 }
 

@@ -15,6 +15,7 @@ const RANK = /** @type {Record<string, number>} */ ({ unhealthy: 0, degraded: 1,
 const STATES = ['healthy', 'degraded', 'unhealthy', 'unknown', 'paused'];
 const BEATS = 60;
 const BARS_MAX = 60;
+const NO_BEATS = { beats: [], label: 'no results yet' };
 
 /** @param {import('../app.js').Page} page */
 export default function checksPage(page) {
@@ -26,7 +27,7 @@ export default function checksPage(page) {
   const filter = { text: query.get('q') ?? '', state: query.get('status') ?? '' };
   const beats = new Resource(async (signal) => {
     const list = visible(filter).slice(0, BARS_MAX);
-    const all = await Promise.all(list.map(async (/** @type {any} */ one) => [one.name, beatsOfResults(await api(`checks/${one.name}/results?limit=${BEATS}`, { signal }))]));
+    const all = await Promise.all(list.map(async (/** @type {any} */ one) => [one.name, { beats: beatsOfResults(await api(`checks/${one.name}/results?limit=${BEATS}`, { signal })), label: one.name }]));
     return Object.fromEntries(all);
   }, 10_000, ['checks']);
   let busy = false;
@@ -119,7 +120,7 @@ function row(one, beats) {
     h('div.clip',
       h('div.clip', h('a.name.strong', { href: to('checks', one.name) }, one.name), h('span.kind', one.kind.toUpperCase()), ' ', originChip(one.origin)),
       h('div.faint.clip', { title: one.target }, [one.status === 'healthy' ? one.target : one.last_result?.error ?? one.last_result?.failed_condition ?? one.unknown_because ?? one.target, every].filter(Boolean).join(' · '))),
-    h('v-beats', { '.data': { beats: beats ?? [], label: one.name } }),
+    h('v-beats', { '.data': beats ?? NO_BEATS }),
     h('span.ms', words[one.status] ?? withUnit(one.response_time_ms, 'ms')),
     h('span.up', { title: 'Up within the last day' }, percent(one.uptime_24h)));
 }

@@ -54,7 +54,7 @@ export default function metrics(page) {
         const step = Math.max(1, Math.ceil((end - from) / POINTS));
         const all = await range(query, from, end, Math.max(step, end - from > 900 ? 5 : 1), signal);
         const shown = all.slice(0, SERIES_MAX);
-        return { all, lines: linesOf(shown, shortNames(shown.map((one) => one.metric))), from: from * 1000, to: end * 1000, step: Math.max(step, 15) * 1000 };
+        return { all, config: { label: query, lines: linesOf(shown, shortNames(shown.map((one) => one.metric))), from: from * 1000, to: end * 1000, step: Math.max(step, 15) * 1000, unit: unitOf(query), group: 'metrics', onzoom: zoom } };
       }, 15_000, ['metrics']);
       panels.set(query, panel);
       page.use(panel);
@@ -152,7 +152,7 @@ export default function metrics(page) {
         draw: () => draw(),
       })),
       h('button.button.main', { type: 'submit', disabled: !draft.trim() || queries.length >= QUERIES_MAX }, icon('plus'), 'Show')),
-      queries.map((query) => panelCard(query, panelOf(query), { replace, zoom, names: names.data ?? [] })),
+      queries.map((query) => panelCard(query, panelOf(query), { replace, names: names.data ?? [] })),
       !queries.length && card('Where to begin', { key: 'begin' },
         instead(names, 'metrics') ?? (names.data?.length
           ? h('ul.rows', START.filter(([, query]) => names.data.some((/** @type {string} */ name) => query.includes(name))).map(([title, query]) => h('li', { key: query }, h('div.body',
@@ -167,11 +167,10 @@ export default function metrics(page) {
 /**
  * @param {string} query
  * @param {Resource<any>} panel
- * @param {{replace: (query: string, other?: string) => void, zoom: (from: number, to: number) => void, names: string[]}} acts
+ * @param {{replace: (query: string, other?: string) => void, names: string[]}} acts
  */
-function panelCard(query, panel, { replace, zoom, names }) {
+function panelCard(query, panel, { replace, names }) {
   const data = panel.data;
-  const unit = unitOf(query);
   const selector = /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})?$/.test(query) && names.includes(query.replace(/\{.*$/, ''));
   return h('section.card', { key: query, 'aria-label': query },
     h('div.card-head', h('h2.mono.break', query), h('div.row',
@@ -180,10 +179,10 @@ function panelCard(query, panel, { replace, zoom, names }) {
       h('button.icon-button', { type: 'button', 'aria-label': `Remove ${query}`, onclick: () => replace(query) }, icon('cross')))),
     panel.error && panel.error.status !== 0 && !panel.error.missing
       ? h('div.banner.crit', { role: 'alert' }, icon('cross'), h('div.mono', panel.error.message))
-      : instead(panel, 'samples') ?? (data.lines.length
+      : instead(panel, 'samples') ?? (data.config.lines.length
         ? [
           selector && labelFilters(query, data.all, replace),
-          h('v-chart', { '.config': { label: query, lines: data.lines, from: data.from, to: data.to, step: data.step, unit, group: 'metrics', onzoom: zoom } }),
+          h('v-chart', { '.config': data.config }),
           data.all.length > SERIES_MAX && h('p.faint', `The first ${SERIES_MAX} of ${data.all.length} series; a label narrows them down.`),
         ]
         : empty('metrics', 'No samples in this time', 'A longer range may have some.')));

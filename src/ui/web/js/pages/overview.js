@@ -17,6 +17,7 @@ import { forest, summary } from '../forest.js';
 const RANGES = /** @type {[string, number][]} */ ([['5m', 300], ['15m', 900], ['30m', 1800]]);
 const BEATS = 90;
 const CHECKS_SHOWN = 8;
+const NO_BEATS = { beats: [], label: 'no results yet' };
 const INCIDENTS_SHOWN = 5;
 const RANK = /** @type {Record<string, number>} */ ({ unhealthy: 0, degraded: 1, unknown: 2, healthy: 3, paused: 4 });
 
@@ -30,10 +31,12 @@ export default function overview(page) {
     const known = new Set(names.data ?? (await api('label/__name__/values', { signal })));
     const end = Math.floor(Date.now() / 1000);
     const step = Math.max(5, Math.round(seconds() / 90));
-    return Promise.all(choose(known).map(async (figure) => {
+    const all = await Promise.all(choose(known).map(async (figure) => {
       const result = await range(figure.query, end - seconds(), end, step, signal).catch(() => []);
       return { figure, values: (result[0]?.values ?? []).map(([, value]) => Number(value)) };
     }));
+    // Described once: an update of something else then passes it by.
+    return all.length ? strip(all) : null;
   }, 10_000, ['metrics', 'overviews']);
 
   const chart = new Resource(async (signal) => {
@@ -44,12 +47,13 @@ export default function overview(page) {
     const step = Math.max(5, Math.round(seconds() / 240));
     const all = await range(topic.query, end - seconds(), end, step, signal);
     const result = (topic.labels ? ofAlert(all, topic.labels) : all).slice(0, 8);
-    return { ...topic, lines: linesOf(result, result.length === 1 && topic.single ? [topic.single] : shortNames(result.map((one) => one.metric))), from: (end - seconds()) * 1000, to: end * 1000, step: step * 1000 };
+    const lines = linesOf(result, result.length === 1 && topic.single ? [topic.single] : shortNames(result.map((one) => one.metric)));
+    return { ...topic, config: { label: topic.title, lines, from: (end - seconds()) * 1000, to: end * 1000, step: step * 1000, unit: topic.unit, threshold: topic.threshold, bands: topic.bands } };
   }, 10_000, ['metrics', 'incidents']);
 
   const beats = new Resource(async (signal) => {
     const list = (checks.data ?? (await api('checks?limit=1000', { signal }))).toSorted(byState).slice(0, CHECKS_SHOWN);
-    const all = await Promise.all(list.map(async (/** @type {any} */ one) => [one.name, beatsOfResults(await api(`checks/${one.name}/results?limit=${BEATS}`, { signal }))]));
+    const all = await Promise.all(list.map(async (/** @type {any} */ one) => [one.name, { beats: beatsOfResults(await api(`checks/${one.name}/results?limit=${BEATS}`, { signal })), label: one.name }]));
     return Object.fromEntries(all);
   }, 10_000, ['checks']);
 
@@ -71,7 +75,7 @@ export default function overview(page) {
       }),
       h('div.stack', { key: 'all' },
         stale(checks),
-        figures.data?.length ? strip(figures.data) : !figures.data && h('section.figures', { 'aria-label': 'Key figures', key: 'bones' }, Array.from({ length: 6 }, (_, i) => h('div.figure', { key: i }, h('div.bones', h('span'), h('span'), h('span'))))),
+        figures.data ?? (figures.data === undefined && h('section.figures', { 'aria-label': 'Key figures', key: 'bones' }, Array.from({ length: 6 }, (_, i) => h('div.figure', { key: i }, h('div.bones', h('span'), h('span'), h('span')))))),
         h('div.grid',
           chartCard(chart),
           incidentCard(),
@@ -189,8 +193,8 @@ function chartCard(chart) {
       instead(chart, 'metrics') ?? empty('metrics', 'No metrics yet', 'The machine’s own appear within seconds of the start.'));
   }
   return card(data.title, { class: 'w8', note: data.note, key: 'chart' },
-    data.lines.length
-      ? h('v-chart', { '.config': { label: data.title, lines: data.lines, from: data.from, to: data.to, step: data.step, unit: data.unit, threshold: data.threshold, bands: data.bands } })
+    data.config.lines.length
+      ? h('v-chart', { '.config': data.config })
       : empty('metrics', 'No samples in this range', 'A longer range may have some.'));
 }
 
@@ -240,7 +244,7 @@ function checkCard(beats, whole) {
 /**
  * A check in one line: its state, name, bars, latency and uptime.
  * @param {any} one
- * @param {any[] | undefined} beats
+ * @param {any} beats
  */
 function beatRow(one, beats) {
   const words = /** @type {Record<string, any>} */ ({
@@ -252,7 +256,7 @@ function beatRow(one, beats) {
   return h('li.beat-row', { key: one.name },
     h('span.mark', { class: one.status, role: 'img', 'aria-label': one.status }),
     h('span.clip', h('a.name', { href: to('checks', one.name) }, one.name), h('span.kind', one.kind.toUpperCase())),
-    h('v-beats', { '.data': { beats: beats ?? [], label: one.name } }),
+    h('v-beats', { '.data': beats ?? NO_BEATS }),
     h('span.ms', words[one.status] ?? withUnit(one.response_time_ms, 'ms')),
     h('span.up', percent(one.uptime_24h)));
 }
