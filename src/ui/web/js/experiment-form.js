@@ -204,7 +204,7 @@ function variants(state, draw) {
   const need = plan(state);
   return [
     state.variants.map((/** @type {any} */ variant, /** @type {number} */ i) => h('fieldset', { key: `variant-${i}` },
-      h('legend', variant.is_control ? `${variant.name || 'control'}, the control` : variant.name || `Variant ${i + 1}`),
+      h('legend', variant.is_control ? 'Control' : variant.name || `Variant ${i + 1}`),
       h('div.fields',
         field(variant, 'name', 'Name', { autofocus: i === 0 }),
         field(variant, 'traffic_weight', 'Weight', { type: 'number', onchange: draw }),

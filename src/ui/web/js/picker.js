@@ -62,6 +62,7 @@ export function picker({ label, value, names, about, change, choose, draw }) {
           active = event.key === 'ArrowDown' ? (active + 1) % found.length : (Math.max(active, 0) - 1 + found.length) % found.length;
           event.preventDefault();
           draw();
+          requestAnimationFrame(() => document.getElementById(`picker-${active}`)?.scrollIntoView({ block: 'nearest' }));
         } else if (event.key === 'Enter' && shown && active >= 0) {
           event.preventDefault();
           take(found[active]);

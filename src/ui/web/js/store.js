@@ -245,9 +245,11 @@ export function refreshAll(topic) {
 export const checks = new Resource((signal) => api('checks?limit=1000', { signal }), 5000, ['checks', 'config']);
 export const incidents = new Resource(
   async (signal) => {
-    const open = api('incidents?status=open,acknowledged&limit=200', { signal });
-    const past = api('incidents?status=resolved&limit=100', { signal });
-    return [...(await open), ...(await past)];
+    const [open, past] = await Promise.all([
+      api('incidents?status=open,acknowledged&limit=200', { signal }),
+      api('incidents?status=resolved&limit=100', { signal }),
+    ]);
+    return [...open, ...past];
   },
   5000,
   ['incidents'],
