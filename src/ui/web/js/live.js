@@ -195,23 +195,32 @@ function retry() {
   hangUp?.();
   hangUp = null;
   feedIsLive.value = false;
-  state.value = 'reconnecting';
+  // Trying the ways one after another at the start is no loss of anything.
+  if (state.value === 'live') state.value = 'reconnecting';
   tries += 1;
   clearTimeout(again);
   again = setTimeout(connect, Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** tries));
 }
 
-/** Goes by the best way again. */
+/** Goes by the best way again, if it is open; until that is known, nothing is hung up. */
 function best() {
-  if (tier.value === 'ws' && state.value === 'live') return;
-  rank = 0;
-  failures = 0;
-  begin();
+  if (state.value !== 'live' || tier.value === 'none') {
+    if (!hangUp) begin();
+    return;
+  }
+  if (tier.value === 'ws') return;
+  const stop = webSocket(() => {
+    stop();
+    rank = 0;
+    failures = 0;
+    connect();
+  }, () => {});
 }
 
 /** The snapshot says whether there is a feed, and from which id it goes on. */
 async function begin() {
   if (signedOut.value) return;
+  clearTimeout(again);
   try {
     const snapshot = await api('overview');
     lastId = String(snapshot.live_id ?? snapshot.id ?? '');
