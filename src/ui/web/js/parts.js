@@ -107,6 +107,7 @@ export function incidentTile(incident) {
 export function ownedBy(origin, noun) {
   if (origin === 'file') return `This ${noun} is defined in the settings file. Change it there and reload.`;
   if (origin === 'rule file') return `This ${noun} is defined in a Prometheus rule file. Change it there and reload.`;
+  if (origin === 'objective') return `This ${noun} follows from an objective. Change that one.`;
   if (origin === 'default') return `This ${noun} is built in. One of the same name in the settings file or over the API replaces it.`;
   return null;
 }
@@ -114,6 +115,7 @@ export function ownedBy(origin, noun) {
 /** @param {string | undefined} origin */
 export function originChip(origin) {
   if (origin === 'file' || origin === 'rule file') return h('span.chip', { title: 'Defined in a file; read-only here' }, icon('lock'), 'file');
+  if (origin === 'objective') return h('span.chip', { title: 'Follows from an objective' }, 'objective');
   if (origin === 'default') return h('span.chip', { title: 'Built in' }, 'built in');
   return null;
 }

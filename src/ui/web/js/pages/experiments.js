@@ -165,7 +165,7 @@ function decision(analysis) {
 function variantsCard(data, analysis) {
   const primary = analysis?.metrics?.find((/** @type {any} */ metric) => metric.role === 'primary');
   return card('Variants', { class: 'w6', key: 'variants', note: primary && `${primary.name}, per variant` },
-    h('div.table-wrap', { tabindex: '0', role: 'region', 'aria-label': 'Variants' }, h('table',
+    h('div.table-wrap', { tabindex: '0', role: 'region', 'aria-label': 'Variants, as a table' }, h('table',
       h('thead', h('tr', h('th', 'Variant'), h('th.right', 'Weight'), h('th.right', 'Units'), h('th.right', 'Estimate'), h('th.right.hide-phone', 'Interval'))),
       h('tbody', data.variants.map((/** @type {any} */ variant) => {
         const found = primary?.variants.find((/** @type {any} */ other) => other.name === variant.name);

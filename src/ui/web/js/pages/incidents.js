@@ -5,10 +5,11 @@ import { acknowledge, buttons, resolve } from '../acts.js';
 import { ago, plural, span, withLocalTimes } from '../format.js';
 import { card, empty, incidentLink, incidentTile, instead, pageHead, segments, severityChip, stale } from '../parts.js';
 import { go, keepInAddress } from '../router.js';
-import { incidents } from '../store.js';
+import { attempt } from '../dialog.js';
+import { call, incidents } from '../store.js';
 import detail from './incident.js';
 
-const SHOWN = 100;
+const PAGE = 100;
 
 /** @param {import('../app.js').Page} page */
 export default function incidentsPage(page) {
@@ -19,11 +20,14 @@ export default function incidentsPage(page) {
   const { query } = page.route;
   const filter = { status: query.get('status') ?? '', text: query.get('q') ?? '', severity: query.get('severity') ?? '' };
   let chosen = -1;
+  /** Resolved ones beyond those that are kept fresh. @type {any[]} */
+  let older = [];
+  let more = true;
 
   const draw = page.draws(() => {
     /** @type {any[]} */
     const all = incidents.data ?? [];
-    const list = visible(filter);
+    const list = visible(filter, older);
     if (chosen >= list.length) chosen = list.length - 1;
     const of = (/** @type {string} */ status) => all.filter((one) => one.status === status).length;
     const [open, taken] = [of('open'), of('acknowledged')];
@@ -39,14 +43,14 @@ export default function incidentsPage(page) {
         card('List', { note: h('span.hide-phone', h('kbd', 'j'), ' ', h('kbd', 'k'), ' choose · ', h('kbd', 'a'), ' acknowledge · ', h('kbd', 'r'), ' resolve · ', h('kbd', 'Enter'), ' open') },
           instead(incidents, 'incidents') ??
             (list.length
-              ? h('ul.rows', { id: 'incident-list' }, list.slice(0, SHOWN).map((one, i) => row(one, i === chosen, () => {
+              ? h('ul.rows', { id: 'incident-list' }, list.map((one, i) => row(one, i === chosen, () => {
                 chosen = i;
                 draw();
               })))
               : all.length
                 ? empty('check', 'No incident fits', 'Another word or status may.')
                 : empty('check', 'No incidents', 'When a rule fires or a check fails, it shows here.')),
-          list.length > SHOWN && h('p.faint.top-space', `The newest ${SHOWN} of ${list.length}; a word narrows them down.`))),
+          more && resolved(older).length >= PAGE && h('div.row.top-space', h('button.button', { type: 'button', onclick: reachBack }, 'Older incidents')))),
     ];
   });
 
@@ -58,9 +62,18 @@ export default function incidentsPage(page) {
     draw();
   }
 
+  async function reachBack() {
+    const last = resolved(older).at(-1);
+    const page_ = await attempt(() => call(`incidents?status=resolved&limit=${PAGE}&after=${last.id}`));
+    if (!page_) return;
+    older = [...older, ...page_.data];
+    more = page_.next !== undefined && page_.data.length === PAGE;
+    draw();
+  }
+
   /** @param {number} step */
   function move(step) {
-    const list = visible(filter).slice(0, SHOWN);
+    const list = visible(filter, older);
     if (!list.length) return;
     chosen = chosen < 0 ? 0 : Math.max(0, Math.min(list.length - 1, chosen + step));
     draw();
@@ -69,7 +82,7 @@ export default function incidentsPage(page) {
       link?.focus();
     });
   }
-  const now = () => visible(filter)[chosen];
+  const now = () => visible(filter, older)[chosen];
   page.use(incidents);
   page.keys({
     j: () => move(1),
@@ -84,11 +97,16 @@ export default function incidentsPage(page) {
   });
 }
 
-/** @param {{status: string, text: string, severity: string}} filter */
-function visible({ status, text, severity }) {
+/** All that are resolved, newest first. @param {any[]} older */
+const resolved = (older) => [...(incidents.data ?? []).filter((/** @type {any} */ one) => one.status === 'resolved'), ...older];
+
+/** @param {{status: string, text: string, severity: string}} filter @param {any[]} older */
+function visible({ status, text, severity }, older) {
   const word = text.toLowerCase();
   /** @type {any[]} */
-  const all = incidents.data ?? [];
+  const fresh = incidents.data ?? [];
+  // One that was reopened or resolved meanwhile is among the fresh ones.
+  const all = [...fresh, ...older.filter((one) => !fresh.some((other) => other.id === one.id))];
   return all.filter((one) => (!status || one.status === status) && (!severity || one.severity === severity) &&
     (!word || `inc-${one.number} ${one.title} ${Object.values(one.labels).join(' ')}`.toLowerCase().includes(word)));
 }

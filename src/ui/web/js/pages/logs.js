@@ -7,12 +7,13 @@ import { clock, moment, plural } from '../format.js';
 import { listen } from '../live.js';
 import { card, empty, instead, pageHead, segments } from '../parts.js';
 import { keepInAddress } from '../router.js';
-import { api, call, parameters, Resource } from '../store.js';
+import { api, call, feedIsLive, parameters, Resource } from '../store.js';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'];
 const TONE = /** @type {Record<string, string>} */ ({ warn: 'warn', error: 'crit', fatal: 'crit' });
 const RANGES = /** @type {[string, number][]} */ ([['15m', 900], ['1h', 3600], ['6h', 21_600], ['24h', 86_400]]);
 const PAGE = 1000;
+const POLL_MS = 3000;
 const KEPT = 50_000;
 const ROW_PX = 24;
 const CONTEXT = 8;
@@ -35,11 +36,12 @@ export default function logs(page) {
     const list = Array.isArray(answer) ? answer : answer.lines ?? answer.logs ?? [];
     lines = list.toReversed();
     return true;
-  }, 3000, ['logs']);
+  }, POLL_MS);
   const refresh = feed.refresh.bind(feed);
-  // While reading back, nothing may move under the eyes.
+  // While reading back, nothing may move under the eyes; and the live feed brings lines by itself.
   feed.refresh = async () => {
-    if (tail || feed.data === undefined) await refresh();
+    if (feed.data !== undefined && (feedIsLive.value || !tail)) feed.timer = setTimeout(() => feed.refresh(), POLL_MS);
+    else await refresh();
   };
 
   const draw = page.draws(() => [
@@ -49,7 +51,10 @@ export default function logs(page) {
         segments('Range', RANGES.map(([one]) => [one, one]), filter.range, (value) => set('range', value)),
         h('button.button', { type: 'button', 'aria-pressed': String(!tail), disabled: !feed.data, onclick: () => {
           tail = !tail;
-          if (tail) refresh();
+          if (tail) {
+            clearTimeout(feed.timer);
+            refresh();
+          }
           draw();
         } }, icon(tail ? 'pause' : 'play'), tail ? 'Pause' : 'Follow'),
         h('button.button', { type: 'button', disabled: !lines.length, onclick: () => take(wanted()) }, icon('download'), 'Export'),
@@ -79,7 +84,10 @@ export default function logs(page) {
     filter[name] = value;
     keepInAddress({ q: filter.q, level: filter.level, source: filter.source, range: filter.range === '1h' ? null : filter.range });
     clearTimeout(typing);
-    typing = setTimeout(refresh, 250);
+    typing = setTimeout(() => {
+      clearTimeout(feed.timer);
+      refresh();
+    }, 250);
     draw();
   }
 

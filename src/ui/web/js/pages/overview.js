@@ -10,7 +10,7 @@ import { buttons } from '../acts.js';
 import { choose, strip } from '../figures.js';
 import { ago, duration, percent, plural, shortNames, span, unitOf, withUnit } from '../format.js';
 import { card, empty, incidentLink, incidentTile, instead, pageHead, segments, stale } from '../parts.js';
-import { go, keepInAddress, to } from '../router.js';
+import { keepInAddress, to } from '../router.js';
 import { api, checks, experiments, incidents, range, Resource, rules } from '../store.js';
 import { forest, summary } from '../forest.js';
 
@@ -100,7 +100,6 @@ export default function overview(page) {
     }
   }));
   page.onend(experiments.changed.watch(draw));
-  page.keys({ i: () => go(to('incidents')) });
 }
 
 /** @param {any} a @param {any} b */

@@ -6,6 +6,7 @@ import { attempt, ask, toast } from '../dialog.js';
 import { duration, moment, number, plural, seriesName } from '../format.js';
 import { card, empty, instead, originChip, ownedBy, pageHead, segments, severityChip, stale, toggleSwitch } from '../parts.js';
 import { go, keepInAddress, to } from '../router.js';
+import { objectivesCard } from '../objectives.js';
 import { editRule } from '../rule-form.js';
 import { api, Resource, rules } from '../store.js';
 
@@ -15,7 +16,7 @@ const RANK = /** @type {Record<string, number>} */ ({ firing: 0, pending: 1, ina
 function alerting() {
   /** @type {any[]} */
   const groups = rules.data ?? [];
-  return groups.flatMap((group) => group.rules.filter((/** @type {any} */ one) => one.type === 'alerting').map((/** @type {any} */ one) => ({ ...one, group: group.name, file: group.file, origin: group.file ? 'rule file' : one.origin })))
+  return groups.flatMap((group) => group.rules.filter((/** @type {any} */ one) => one.type === 'alerting').map((/** @type {any} */ one) => ({ ...one, group: group.name, file: group.file, origin: group.file === 'objectives' ? 'objective' : group.file ? 'rule file' : one.origin })))
     .toSorted((a, b) => (RANK[a.state] ?? 3) - (RANK[b.state] ?? 3) || a.name.localeCompare(b.name));
 }
 
@@ -36,6 +37,7 @@ export default function rulesPage(page) {
     return;
   }
   const filter = { text: page.route.query.get('q') ?? '' };
+  const objectives = objectivesCard(page);
   const draw = page.draws(() => {
     const all = alerting();
     const list = all.filter((one) => `${one.name} ${one.query}`.toLowerCase().includes(filter.text.toLowerCase()));
@@ -56,7 +58,8 @@ export default function rulesPage(page) {
         card('All rules', {},
           instead(rules, 'rules') ??
             (list.length ? table(list) : empty('rules', all.length ? 'No rule fits' : 'There are no rules', 'A rule watches metrics and opens an incident when its condition holds.',
-              h('button.button', { type: 'button', onclick: () => editRule(null) }, 'Add a rule'))))),
+              h('button.button', { type: 'button', onclick: () => editRule(null) }, 'Add a rule')))),
+        objectives()),
     ];
   });
   page.use(rules);
@@ -75,7 +78,7 @@ function table(list) {
     h('tbody', list.map((one) => {
       const owned = ownedBy(one.origin, 'rule');
       const on = one.mode !== 'paused';
-      return h('tr', { key: `${one.file}/${one.group}/${one.name}` },
+      return h('tr', { key: `${one.file}/${one.group}/${one.name}/${JSON.stringify(one.labels)}` },
         h('td', toggleSwitch(on, `${one.name} is evaluated`, () => change(one, on ? 'paused' : 'active'), Boolean(owned), owned)),
         h('td.wide', h('div.row', h('a.name', { href: to('rules', one.name) }, one.name), originChip(one.origin), one.mode === 'shadow' && h('span.chip', 'shadow')),
           h('div.faint.mono.query', { title: one.query }, one.query)),
