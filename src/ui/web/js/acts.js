@@ -4,13 +4,21 @@ import { h } from './core.js';
 import { attempt, field, formDialog, toast } from './dialog.js';
 import { api, incidents } from './store.js';
 
+/** As it was last read, by whichever part of the page. @param {any} incident */
+function newest(incident) {
+  const shared = incidents.data?.find((/** @type {any} */ one) => one.number === incident.number);
+  return shared && shared.version > incident.version ? shared : incident;
+}
+
 /**
  * @param {any} incident
  * @param {string} act
  * @param {any} [body]
  */
 async function post(incident, act, body = {}) {
-  const changed = await api(`incidents/${incident.number}/${act}`, { method: 'POST', body: { ...body, version: incident.version } });
+  // Of two people who end or take it at once one hears who was faster; other acts do not collide.
+  const seen = /acknowledge|resolve|reopen/.test(act) ? { version: newest(incident).version } : {};
+  const changed = await api(`incidents/${incident.number}/${act}`, { method: 'POST', body: { ...body, ...seen } });
   if (incidents.data) {
     incidents.data = incidents.data.map((/** @type {any} */ one) => (one.number === changed.number ? changed : one));
     incidents.changed.value += 1;

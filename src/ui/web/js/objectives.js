@@ -77,7 +77,7 @@ function edit(one, list) {
       field(state, 'labels', 'Labels, as JSON', { mono: true }),
     ],
     send: async () => {
-      const body = { ...(one ? {} : { name: state.name.trim() }), objective: Number(state.objective) / 100, window: state.window, total: state.total, errors: state.errors, page: state.page, ticket: state.ticket, labels: json(state.labels, 'labels') };
+      const body = { ...(one ? {} : { name: state.name.trim() }), objective: Number((Number(state.objective) / 100).toPrecision(12)), window: state.window, total: state.total, errors: state.errors, page: state.page, ticket: state.ticket, labels: json(state.labels, 'labels') };
       if (one) await api(`objectives/${encodeURIComponent(one.name)}`, { method: 'PATCH', body });
       else await api('objectives', { method: 'POST', body });
       list.refresh();

@@ -133,9 +133,11 @@ function row(one, beats) {
 export function checkButtons(one, after) {
   const path = `checks/${encodeURIComponent(one.name)}`;
   const owned = ownedBy(one.origin, 'check');
+  // By its definition, or by somebody's act.
+  const paused = one.paused || one.status === 'paused';
   return [
     h('button.button', {
-      type: 'button', key: 'run', disabled: one.paused || one.kind === 'heartbeat',
+      type: 'button', key: 'run', disabled: paused || one.kind === 'heartbeat',
       onclick: async () => {
         const result = await attempt(() => api(`${path}/run`, { method: 'POST' }));
         if (result) toast(`${one.name} is ${result.status}${result.error ? `: ${result.error}` : ''}`, result.status === 'unhealthy' ? 'crit' : 'ok');
@@ -144,14 +146,14 @@ export function checkButtons(one, after) {
     }, icon('play'), 'Run now'),
     h('button.button', {
       type: 'button', key: 'pause', disabled: Boolean(owned), title: owned,
-      onclick: () => (one.paused ? attempt(() => api(`${path}/resume`, { method: 'POST' }), `${one.name} goes on`).then(after) : ask({
+      onclick: () => (paused ? attempt(() => api(`${path}/resume`, { method: 'POST' }), `${one.name} goes on`).then(after) : ask({
         title: `Pause ${one.name}?`,
         text: 'It is not asked any more, and its alert ends. The time counts neither as up nor as down.',
         act: 'Pause',
         danger: false,
         does: () => api(`${path}/pause`, { method: 'POST' }).then(after),
       })),
-    }, icon(one.paused ? 'play' : 'pause'), one.paused ? 'Resume' : 'Pause'),
+    }, icon(paused ? 'play' : 'pause'), paused ? 'Resume' : 'Pause'),
     h('button.button', { type: 'button', key: 'edit', disabled: Boolean(owned), title: owned, onclick: () => editCheck(one, after) }, 'Edit'),
     h('button.button', {
       type: 'button', key: 'delete', disabled: Boolean(owned), title: owned,

@@ -61,7 +61,7 @@ export default function detail(page, number_) {
     const done = await attempt(() => note(incident.data, text), 'Note added');
     if (done === undefined) return;
     draft.text = '';
-    rest.refresh();
+    after();
     draw();
   }
 
@@ -117,7 +117,7 @@ function edit(one) {
     size: 'narrow',
     fields: () => [field(draft, 'title', 'Title'), field(draft, 'severity', 'Severity', { options: ['info', 'warning', 'critical'] })],
     send: async () => {
-      await api(`incidents/${one.number}`, { method: 'PATCH', body: { title: draft.title, severity: draft.severity, version: one.version } });
+      await api(`incidents/${one.number}`, { method: 'PATCH', body: { title: draft.title, severity: draft.severity } });
       incidents.refresh();
     },
   });

@@ -118,7 +118,7 @@ function targetCard(targets) {
   const list = targets.data?.activeTargets ?? [];
   return card('Scrape targets', { note: list.length ? plural(list.length, 'target') : null },
     instead(targets, 'targets') ?? (list.length
-      ? h('div.table-wrap', { tabindex: '0', role: 'region', 'aria-label': 'Scrape targets' }, h('table',
+      ? h('div.table-wrap', { tabindex: '0', role: 'region', 'aria-label': 'Scrape targets, as a table' }, h('table',
         h('thead', h('tr', h('th', 'Target'), h('th', 'Job'), h('th', 'State'), h('th', 'Last scrape'), h('th', 'Error'))),
         h('tbody', list.map((one) => h('tr', { key: one.scrapeUrl },
           h('td.break', one.scrapeUrl), h('td', one.scrapePool), h('td', h('span.chip', { class: one.health === 'up' ? 'ok' : one.health === 'down' ? 'crit' : '' }, one.health)), h('td.nowrap', moment(one.lastScrape)), h('td.break', one.lastError))))))
