@@ -47,7 +47,7 @@ test('a check is tried, added, paused, changed and deleted', { timeout: 90_000 }
   await dialogButton(page, 'Pause').click();
   await until('the pause', async () => (await get('checks/of-the-page')).status === 'paused', 5000);
   await page.getByRole('button', { name: 'Resume' }).click();
-  await until('the end of the pause', async () => !(await get('checks/of-the-page')).status === 'paused', 5000);
+  await until('the end of the pause', async () => (await get('checks/of-the-page')).status !== 'paused', 5000);
 
   await page.getByRole('button', { name: 'Edit' }).click();
   await page.getByLabel('Every', { exact: true }).fill('2m');
