@@ -58,6 +58,7 @@ test('an incident is acknowledged and resolved by Tab and Enter', { timeout: 90_
   const number = /(\d+)$/.exec(await active(page))[1];
   await page.keyboard.press('Enter');
   await until('the acknowledgement', async () => (await incident(number)).status === 'acknowledged', 5000);
+  assert.match(page.url(), /incidents\?status=open$/, 'a button does what it says and nothing else');
   await page.goto(`${site.base}incidents/${number}`);
   await settled(page);
   await tabTo(page, /^BUTTON Resolve/);
@@ -122,6 +123,23 @@ test('an experiment is made by the keyboard alone', { timeout: 90_000 }, async (
   assert.equal(made.name, 'short-form');
   assert.deepEqual(made.metrics.map((one) => [one.name, one.estimator, one.role, one.minimum_detectable_effect]), [['finished', 'proportion', 'primary', 0.01]]);
   assert.deepEqual(made.variants.map((one) => [one.name, one.traffic_weight, one.is_control ?? false]), [['control', 50, true], ['treatment', 50, false]]);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('single keys can be turned off', { timeout: 60_000 }, async () => {
+  const page = await newPage(site.browser);
+  await page.goto(`${site.base}settings/shortcuts`);
+  await settled(page);
+  await page.getByRole('switch', { name: 'Single keys do something' }).click();
+  await page.keyboard.press('g');
+  await page.keyboard.press('c');
+  await page.waitForTimeout(300);
+  assert.match(page.url(), /settings\/shortcuts$/);
+  await page.getByRole('switch', { name: 'Single keys do something' }).click();
+  await page.keyboard.press('g');
+  await page.keyboard.press('c');
+  await page.getByRole('heading', { level: 1, name: 'Checks' }).waitFor();
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

@@ -7,6 +7,7 @@ import { go, route, startRouter, to } from './router.js';
 import { api, hasToken, incidents, keepToken, refreshAll, signedOut } from './store.js';
 import { span } from './format.js';
 import { nextTheme, theme } from './theme.js';
+import { keysOn } from './keys.js';
 
 const PAGES = /** @type {[string, string][]} */ ([
   ['overview', 'Overview'],
@@ -99,6 +100,7 @@ function pageOf(here) {
   const onend = (/** @type {() => void} */ end) => signal.addEventListener('abort', end, { once: true });
   onend(feedState.watch(later));
   onend(theme.watch(later));
+  onend(keysOn.watch(later));
   return {
     host: main,
     route: route.value,
@@ -225,7 +227,7 @@ function signIn() {
 function startKeys() {
   let prefix = 0;
   addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
+    if (!keysOn.value || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
     const target = /** @type {HTMLElement} */ (event.target);
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || target.isContentEditable) return;
     // "g" and then the first letter of a page, within a second.

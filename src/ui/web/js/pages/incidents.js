@@ -4,7 +4,7 @@ import { h } from '../core.js';
 import { acknowledge, buttons, resolve } from '../acts.js';
 import { ago, plural, span, withLocalTimes } from '../format.js';
 import { card, empty, incidentLink, incidentTile, instead, pageHead, segments, severityChip, stale } from '../parts.js';
-import { go, keepInAddress } from '../router.js';
+import { keepInAddress } from '../router.js';
 import { attempt } from '../dialog.js';
 import { call, incidents } from '../store.js';
 import detail from './incident.js';
@@ -93,7 +93,6 @@ export default function incidentsPage(page) {
       event.preventDefault();
       resolve(now());
     },
-    Enter: () => now() && go(incidentLink(now().number)),
   });
 }
 

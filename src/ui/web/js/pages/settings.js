@@ -3,7 +3,8 @@
 import { h, icon } from '../core.js';
 import { ask, attempt, toast } from '../dialog.js';
 import { moment, number, percent, plural, short, withUnit } from '../format.js';
-import { card, empty, instead, pageHead, segments } from '../parts.js';
+import { keysOn, setKeys } from '../keys.js';
+import { card, empty, instead, pageHead, segments, toggleSwitch } from '../parts.js';
 import { go, to } from '../router.js';
 import { channelsSection, deliveriesSection, tokensSection } from '../settings-people.js';
 import { maintenanceSection, silencesSection } from '../settings-quiet.js';
@@ -138,7 +139,7 @@ const KEYS = /** @type {[string[], string][]} */ ([
 
 function shortcuts() {
   return () => h('div.grid',
-    card('Keys', { class: 'w6' }, h('dl.facts', KEYS.map(([keys, text]) => [h('dt', { key: `${keys}-t` }, h('span.row.tight', keys.map((key) => h('kbd', key)))), h('dd', { key: `${keys}-d` }, text)]))),
+    card('Keys', { class: 'w6', note: [h('span', keysOn.value ? 'on' : 'off'), toggleSwitch(keysOn.value, 'Single keys do something', () => setKeys(!keysOn.value))] }, h('dl.facts', KEYS.map(([keys, text]) => [h('dt', { key: `${keys}-t` }, h('span.row.tight', keys.map((key) => h('kbd', key)))), h('dd', { key: `${keys}-d` }, text)]))),
     card('In a chart', { class: 'w6' }, h('dl.facts',
       h('dt', h('span.row.tight', h('kbd', '←'), h('kbd', '→'))), h('dd', 'Moves the cursor'),
       h('dt', h('span.row.tight', h('kbd', 'Page'))), h('dd', 'Moves it further'),
