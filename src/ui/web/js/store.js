@@ -1,0 +1,258 @@
+// What the page knows of the server. Owns: every request, the token, and the data that pages share.
+// Never: elements. Start reading at `api` and `Resource`.
+
+import { Signal } from './core.js';
+
+/** An error that the server answered, or that kept it from answering. */
+export class ApiError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} status 0 when nobody answered
+   */
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+
+  /** Whether this server has no such part at all. */
+  get missing() {
+    return this.status === 404 && /there is no "\/api|not (yet )?here/.test(this.message);
+  }
+}
+
+/** Set while the server asks for a token that the page does not have. */
+export const signedOut = new Signal(false);
+/** Whether the last request was answered. */
+export const reachable = new Signal(true);
+
+const TOKEN = 'vedette-token';
+/** @type {string} */
+let token = '';
+try {
+  token = sessionStorage.getItem(TOKEN) ?? '';
+} catch {
+  // Storage may be forbidden; the token then lives as long as the page.
+}
+
+/** Whether the page holds a token of its own. */
+export const hasToken = () => token !== '';
+
+/**
+ * Keeps a token for this tab, or forgets it. The only place that knows how the page proves who it is.
+ * @param {string} value
+ */
+export function keepToken(value) {
+  token = value;
+  try {
+    if (value) sessionStorage.setItem(TOKEN, value);
+    else sessionStorage.removeItem(TOKEN);
+  } catch {
+    // As above.
+  }
+  signedOut.value = value === '' && signedOut.value;
+}
+
+/** @param {Record<string, string>} headers */
+function authorise(headers) {
+  if (token) headers.Authorization = `Bearer ${token}`;
+  return headers;
+}
+
+/**
+ * Asks the server. Answers the whole envelope.
+ * @param {string} path below /api/v1/
+ * @param {{method?: string, body?: any, form?: Record<string, any>, signal?: AbortSignal, headers?: Record<string, string>}} [options]
+ * @returns {Promise<any>}
+ */
+export async function call(path, { method = 'GET', body, form, signal, headers = {} } = {}) {
+  // Without credentials a browser shows no dialog of its own for a 401 that offers Basic. A session
+  // cookie, once the server gives one, needs 'same-origin' here.
+  const init = /** @type {RequestInit} */ ({ method, signal, headers: authorise({ ...headers }), credentials: 'omit' });
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    /** @type {any} */ (init.headers)['Content-Type'] = 'application/json';
+  } else if (form) {
+    init.method = 'POST';
+    init.body = parameters(form);
+  }
+  let response;
+  try {
+    response = await fetch(path.startsWith('/') ? path : `/api/v1/${path}`, init);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    reachable.value = false;
+    throw new ApiError('vedette does not answer', 0);
+  }
+  const text = await response.text();
+  let answer;
+  try {
+    answer = text ? JSON.parse(text) : {};
+  } catch {
+    answer = { error: text.slice(0, 300) };
+  }
+  // A proxy that finds nobody behind it is as if nobody had answered.
+  reachable.value = !(response.status === 502 || response.status === 504);
+  if (response.status === 401) signedOut.value = true;
+  if (!response.ok) throw new ApiError(answer.error ?? `${response.status} ${response.statusText}`, response.status);
+  return answer;
+}
+
+/**
+ * Asks the server for data.
+ * @param {string} path
+ * @param {Parameters<typeof call>[1]} [options]
+ * @returns {Promise<any>}
+ */
+export async function api(path, options) {
+  return (await call(path, options)).data;
+}
+
+/** @param {Record<string, any>} values */
+export function parameters(values) {
+  const out = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined || value === null || value === '') continue;
+    for (const one of Array.isArray(value) ? value : [value]) out.append(name, String(one));
+  }
+  return out;
+}
+
+/**
+ * Series over time, in seconds. A query goes as a form, so that its length has no bound.
+ * @param {string} query
+ * @param {number} start
+ * @param {number} end
+ * @param {number} step
+ * @param {AbortSignal} [signal]
+ */
+export async function range(query, start, end, step, signal) {
+  const data = await api('query_range', { form: { query, start, end, step }, signal });
+  return /** @type {{metric: Record<string, string>, values: [number, string][]}[]} */ (data.result ?? []);
+}
+
+/**
+ * @param {string} query
+ * @param {AbortSignal} [signal]
+ */
+export async function instant(query, signal) {
+  const data = await api('query', { form: { query }, signal });
+  return /** @type {{metric: Record<string, string>, value: [number, string]}[]} */ (data.result ?? []);
+}
+
+/**
+ * Data that is asked for again and again while somebody looks.
+ * @template T
+ */
+export class Resource {
+  /**
+   * @param {(signal: AbortSignal) => Promise<T>} ask
+   * @param {number} every milliseconds between two times
+   * @param {string[]} [topics] of the live feed after which it is asked for at once
+   */
+  constructor(ask, every, topics = []) {
+    this.ask = ask;
+    this.every = every;
+    this.topics = topics;
+    /** @type {T | undefined} */
+    this.data = undefined;
+    /** @type {ApiError | null} */
+    this.error = null;
+    this.changed = new Signal(0);
+    this.users = 0;
+    /** @type {any} */
+    this.timer = null;
+    /** @type {AbortController | null} */
+    this.running = null;
+    this.again = false;
+  }
+
+  /**
+   * Asks as long as it is in use.
+   * @param {() => void} watcher
+   * @returns {() => void} which ends the use
+   */
+  use(watcher) {
+    const stop = this.changed.watch(watcher);
+    this.users += 1;
+    if (this.users === 1) {
+      all.add(this);
+      this.refresh();
+    }
+    return () => {
+      stop();
+      this.users -= 1;
+      if (this.users > 0) return;
+      all.delete(this);
+      clearTimeout(this.timer);
+      this.running?.abort();
+      this.running = null;
+    };
+  }
+
+  /** Asks now. Requests never overlap: one that is wanted meanwhile follows. */
+  async refresh() {
+    if (this.running) {
+      this.again = true;
+      return;
+    }
+    clearTimeout(this.timer);
+    const running = new AbortController();
+    this.running = running;
+    this.again = false;
+    try {
+      this.data = await this.ask(running.signal);
+      this.error = null;
+    } catch (error) {
+      if (running.signal.aborted) return;
+      this.error = /** @type {ApiError} */ (error);
+      if (!(error instanceof ApiError)) reportError(error);
+    }
+    this.running = null;
+    this.changed.value += 1;
+    if (this.users === 0) return;
+    if (this.again) {
+      this.refresh();
+      return;
+    }
+    const slower = this.error?.missing ? 12 : 1;
+    this.timer = setTimeout(() => this.refresh(), this.every * slower * pace());
+  }
+}
+
+/** @type {Set<Resource<any>>} */
+const all = new Set();
+
+/** Polling slows down while the feed tells of changes, and stops being worth much while nobody looks. */
+function pace() {
+  if (document.hidden) return 6;
+  return feedIsLive.value ? 4 : 1;
+}
+
+/** Whether the live feed tells of changes as they happen. */
+export const feedIsLive = new Signal(false);
+
+/**
+ * Asks again for everything that somebody looks at, or for what belongs to a topic.
+ * @param {string} [topic]
+ */
+export function refreshAll(topic) {
+  for (const resource of all) {
+    if (topic === undefined || resource.topics.includes(topic)) resource.refresh();
+  }
+}
+
+/** Shared by the rail, the overview and the lists. */
+export const checks = new Resource((signal) => api('checks?limit=1000', { signal }), 5000, ['checks', 'config']);
+export const incidents = new Resource(
+  async (signal) => {
+    const [open, past] = await Promise.all([
+      api('incidents?status=open,acknowledged&limit=200', { signal }),
+      api('incidents?status=resolved&limit=100', { signal }),
+    ]);
+    return [...open, ...past];
+  },
+  5000,
+  ['incidents'],
+);
+export const rules = new Resource(async (signal) => (await api('rules', { signal })).groups, 10_000, ['rules', 'config']);
+export const experiments = new Resource((signal) => api('experiments?limit=200', { signal }), 10_000, ['experiments']);

@@ -1,0 +1,112 @@
+// What the page weighs, that nothing moves for those who do not want it, that its memory stays flat,
+// that long lists stay short in the page.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { CSP } from './dev-server.mjs';
+import { newPage, open, PAGES, settled } from './browser.mjs';
+import { standIn } from './stand-in.mjs';
+
+const FIRST_LOAD_MAX = 60 * 1024;
+const UPDATES = 3600;
+const LOG_LINES = 50_000;
+let site;
+
+before(async () => {
+  site = await open({ intercept: standIn({ logs: LOG_LINES }).intercept });
+}, { timeout: 120_000 });
+
+after(() => site?.end());
+
+test('the first load has at most 60 KB, packed', { timeout: 60_000 }, async (context) => {
+  const page = await newPage(site.browser);
+  const sizes = new Map();
+  page.on('response', async (response) => {
+    const path = new URL(response.url()).pathname;
+    if (path.startsWith('/ui/')) sizes.set(path, gzipSync(await response.body(), { level: 6 }).length);
+  });
+  await page.goto(site.base);
+  await settled(page);
+  const sum = [...sizes.values()].reduce((a, b) => a + b, 0);
+  context.diagnostic(`${sum} bytes in ${sizes.size} files`);
+  assert.ok(sizes.size > 10, 'the files were seen');
+  assert.ok(sum <= FIRST_LOAD_MAX, `${sum} bytes: ${[...sizes].map(([path, size]) => `${path} ${size}`).join(', ')}`);
+  await page.context().close();
+});
+
+test('the policy holds on every page', { timeout: 120_000 }, async () => {
+  const page = await newPage(site.browser);
+  const response = await page.goto(site.base);
+  assert.equal(response.headers()['content-security-policy'], CSP);
+  for (const path of PAGES) {
+    await page.goto(site.base + path);
+    await settled(page);
+  }
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('nothing moves where less motion is wanted, and nothing moves for ever', { timeout: 60_000 }, async () => {
+  for (const reducedMotion of ['reduce', 'no-preference']) {
+    const page = await newPage(site.browser, { reducedMotion });
+    for (const path of ['', 'checks', 'settings/theme', 'rules']) {
+      await page.goto(site.base + path);
+      await settled(page);
+      const running = await page.evaluate(() => document.getAnimations().map((one) => one.effect?.getComputedTiming().iterations));
+      if (reducedMotion === 'reduce') assert.deepEqual(running, []);
+      assert.ok(!running.includes(Infinity));
+      const moves = await page.evaluate(() => [...document.querySelectorAll('*')].filter((element) => getComputedStyle(element).transitionDuration.split(',').some((time) => Number.parseFloat(time) > 0)).length);
+      if (reducedMotion === 'reduce') assert.equal(moves, 0, 'no transitions');
+    }
+    await page.context().close();
+  }
+});
+
+test('3,600 updates of the overview leave the memory flat and cost at most 8 ms each', { timeout: 200_000 }, async (context) => {
+  const page = await newPage(site.browser);
+  await page.goto(site.base);
+  await settled(page);
+  const session = await page.context().newCDPSession(page);
+  await session.send('HeapProfiler.enable');
+  await session.send('Performance.enable');
+  const used = async () => {
+    await session.send('HeapProfiler.collectGarbage');
+    return (await session.send('Runtime.getHeapUsage')).usedSize;
+  };
+  const scripting = async () => (await session.send('Performance.getMetrics')).metrics.find((one) => one.name === 'ScriptDuration').value;
+  const update = (count) => page.evaluate(async (times) => {
+    const store = await import(new URL('/ui/@/js/store.js', location.href).href);
+    for (let i = 0; i < times; i += 1) {
+      // New objects each time, as they come from the server.
+      store.checks.data = structuredClone(store.checks.data);
+      store.incidents.data = structuredClone(store.incidents.data);
+      for (const one of store.checks.data) one.response_time_ms = Math.random() * 100;
+      store.checks.changed.value += 1;
+      store.incidents.changed.value += 1;
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    }
+  }, count);
+  await update(200);
+  const [before_, script] = [await used(), await scripting()];
+  await update(UPDATES);
+  const [after_, spent] = [await used(), ((await scripting()) - script) / UPDATES];
+  context.diagnostic(`${(before_ / 1e6).toFixed(2)} MB before, ${(after_ / 1e6).toFixed(2)} MB after, ${(spent * 1000).toFixed(2)} ms an update`);
+  assert.ok(after_ < before_ * 1.1, `${before_} bytes became ${after_}`);
+  assert.ok(spent < 0.008, `${spent * 1000} ms an update`);
+  await page.context().close();
+});
+
+test('50,000 log lines scroll with fewer than 60 rows', { timeout: 90_000 }, async () => {
+  const page = await newPage(site.browser);
+  await page.goto(`${site.base}logs`);
+  await page.waitForSelector('.log-line');
+  for (const share of [0, 0.3, 0.9, 1]) {
+    await page.$eval('v-list', (list, to) => { list.scrollTop = list.scrollHeight * to; }, share);
+    await page.waitForTimeout(100);
+    const rows = await page.$$eval('.log-line', (all) => all.length);
+    assert.ok(rows > 10 && rows < 60, `${rows} rows`);
+  }
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});

@@ -1,0 +1,87 @@
+// The arithmetic of the page: numbers, durations, axes, samples. Run in the browser, as it is used there.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { startServer } from './dev-server.mjs';
+
+let server;
+let browser;
+let page;
+
+before(async () => {
+  const started = await startServer({ target: 'http://127.0.0.1:1' });
+  server = started.server;
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+  page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${started.port}/ui/@/icon.svg`);
+}, { timeout: 60_000 });
+
+after(async () => {
+  await browser?.close();
+  server?.close();
+  server?.closeAllConnections();
+});
+
+/** Calls functions of a module: `[[name, ...arguments], …]`. */
+const call = (module, calls) => page.evaluate(async ([path, all]) => {
+  const loaded = await import(path);
+  return all.map(([name, ...given]) => loaded[name](...given));
+}, [`/ui/@/js/${module}.js`, calls]);
+
+test('numbers have the digits that say something, and a true minus', async () => {
+  assert.deepEqual(await call('format', [['number', 0.2234], ['number', 157.4], ['number', 12_400], ['number', -3.456], ['number', 0], ['number', null]]), ['0.223', '157', '12,400', '\u22123.46', '0', '–']);
+  assert.deepEqual(await call('format', [['withUnit', 0.157, 's'], ['withUnit', 0.0002, 's'], ['withUnit', 90_000, 's'], ['withUnit', 1536, 'bytes'], ['withUnit', 0.6123, 'ratio'], ['withUnit', 1, 'ratio'], ['withUnit', 0.0022, 'ratio']]),
+    ['157\u00a0ms', '200\u00a0µs', '1.04\u00a0d', '1.5\u00a0KiB', '61\u00a0%', '100\u00a0%', '0.22\u00a0%']);
+});
+
+test('what is not all of it never reads as 100 %', async () => {
+  assert.deepEqual(await call('format', [['percent', 99.9999], ['percent', 100], ['percent', 99.5], ['percent', null]]), ['99.99\u00a0%', '100.00\u00a0%', '99.50\u00a0%', '–']);
+});
+
+test('durations are read and written in Prometheus’s form', async () => {
+  assert.deepEqual(await call('format', [['duration', 90], ['duration', 0], ['duration', 86_400], ['duration', 0.25], ['parseDuration', '1m30s'], ['parseDuration', '15'], ['parseDuration', 'soon'], ['parseDuration', '1w']]), ['1m30s', '0s', '1d', '250ms', 90, 15, null, 604_800]);
+});
+
+test('the unit follows from the name and from what is done with it', async () => {
+  assert.deepEqual(await call('format', [['unitOf', 'node_memory_MemFree_bytes'], ['unitOf', 'rate(node_network_receive_bytes_total[1m])'], ['unitOf', 'histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[1m])))'], ['unitOf', 'sum(rate(http_requests_total[1m]))'], ['unitOf', 'node_load1'], ['unitOf', 'rate(node_cpu_seconds_total{mode="idle"}[1m])']]), ['bytes', 'bytes/s', 's', '/s', '', '']);
+});
+
+test('series are named by the fewest labels that tell them apart', async () => {
+  const series = [{ __name__: 'up', check: 'a', instance: 'x:1', kind: 'http' }, { __name__: 'up', check: 'b', instance: 'y:1', kind: 'tcp' }];
+  const two = [{ device: 'a', mode: 'r' }, { device: 'a', mode: 'w' }, { device: 'b', mode: 'r' }];
+  assert.deepEqual(await call('format', [['shortNames', series], ['shortNames', two], ['shortNames', [{ __name__: 'node_load1', job: 'node' }]]]), [['a', 'b'], ['r · a', 'w · a', 'r · b'], ['node_load1']]);
+});
+
+test('axes have round steps and hold what they show', async () => {
+  const [step, binary, axis, kept] = await call('scale', [['roundStep', 487, 5], ['roundStep', 5 * 1024 * 1024, 5, true], ['valueAxis', 3, 391, null, 5, false], ['valueAxis', 3, 370, { low: 0, high: 400, step: 100 }, 5, false]]);
+  assert.equal(step, 100);
+  assert.equal(binary % 1024, 0);
+  assert.deepEqual([axis.low, axis.high >= 391], [0, true]);
+  assert.equal(kept.high, 400, 'an axis that still fits is kept');
+});
+
+test('a dense line keeps its lowest and highest, and a gap breaks it', async () => {
+  const points = await page.evaluate(async () => {
+    const { trace } = await import('/ui/@/js/scale.js');
+    const x = Float64Array.from({ length: 10_000 }, (_, i) => i * 1000);
+    const y = Float32Array.from(x, (_, i) => (i === 5003 ? 99 : i === 7001 ? -99 : 1));
+    const out = [];
+    trace({ x, y }, (ms) => ms / 100_000, (value) => value, 0, 9_999_000, 2500, 1.5, (px, py, begins) => out.push([px, py, begins]));
+    const broken = [];
+    trace({ x: Float64Array.from([0, 1000, 9000, 10_000]), y: Float32Array.from([1, NaN, 1, 2]) }, (ms) => ms, (value) => value, 0, 10_000, 2500, 1.5, (_px, _py, begins) => broken.push(begins));
+    return { count: out.length, high: Math.max(...out.map((one) => one[1])), low: Math.min(...out.map((one) => one[1])), begins: out.filter((one) => one[2]).length, ordered: out.every((one, i) => i === 0 || one[0] >= out[i - 1][0]), broken };
+  });
+  assert.ok(points.count < 300, `${points.count} points`);
+  assert.deepEqual([points.high, points.low, points.begins, points.ordered], [99, -99, 1, true]);
+  assert.deepEqual(points.broken, [true, true, false]);
+});
+
+test('the sample size is that of the textbook', async () => {
+  const [z, tail, plan, none] = await call('samplesize', [['normalQuantile', 0.975], ['normalQuantile', 0.000001], ['sampleSize', { variance: 0.09, effect: 0.01, alpha: 0.05, power: 0.8, ratio: 1 }], ['sampleSize', { variance: 0.09, effect: 0, alpha: 0.05, power: 0.8, ratio: 1 }]]);
+  assert.ok(Math.abs(z - 1.959963984540054) < 1e-9, String(z));
+  assert.ok(Math.abs(tail + 4.753424308822899) < 1e-7, String(tail));
+  // (1.959964 + 0.841621)² · 0.09 · 2 / 0.0001
+  assert.deepEqual(plan, { control: 14_128, other: 14_128 });
+  assert.equal(none, null);
+});
