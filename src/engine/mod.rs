@@ -7,6 +7,7 @@
 pub mod checker;
 pub mod configurations;
 pub mod experiments;
+pub mod feed;
 mod group;
 pub mod history;
 mod intake;

@@ -1,7 +1,8 @@
 //! The plain types that every other room speaks in.
 //!
 //! Owns: time, labels, matchers, samples, metric metadata, and what the watch speaks of (checks,
-//! rules, alerts, incidents, notifications), experiments, features and outcomes, with the invariants that make them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
+//! rules, alerts, incidents, notifications), experiments, features, outcomes and log lines, with the
+//! invariants that make them valid. Never: I/O, clocks, storage or wire formats. Start reading at [`Labels`].
 
 mod cron;
 mod exemplar;
@@ -11,6 +12,7 @@ mod go_regexp;
 mod histogram;
 mod kahan;
 mod labels;
+mod log;
 mod matcher;
 mod metadata;
 mod name;
@@ -40,6 +42,7 @@ pub use labels::{
     BUCKET_LABEL, INSTANCE_LABEL, JOB_LABEL, LabelError, Labels, LabelsBuilder, METRIC_NAME,
     is_classic_label_name, is_classic_metric_name,
 };
+pub use log::{LogId, LogLevel, LogLevels, LogLine, LogMetadata, StoredLine};
 pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex, unanchored_regex};
 pub use metadata::{Metadata, MetricType};
 pub use name::{Name, NameError};

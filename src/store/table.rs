@@ -38,13 +38,17 @@ pub enum Table {
     Ledger,
     /// Kind and key: how experiments stand, their audits and timelines.
     Experiments,
+    /// Number u64, rising → the log lines of a group of writes.
+    LogJournal,
+    /// (begin of a window, number of the block) → packed log lines.
+    Logs,
 }
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 15] = [
+    pub const ALL: [Table; 17] = [
         Table::Meta,
         Table::Journal,
         Table::Series,
@@ -60,6 +64,8 @@ impl Table {
         Table::Units,
         Table::Ledger,
         Table::Experiments,
+        Table::LogJournal,
+        Table::Logs,
     ];
 
     /// The name inside the file.
@@ -80,6 +86,8 @@ impl Table {
             Table::Units => "units",
             Table::Ledger => "ledger",
             Table::Experiments => "experiments",
+            Table::LogJournal => "log_journal",
+            Table::Logs => "logs",
         }
     }
 
@@ -101,6 +109,8 @@ impl Table {
             Table::Units => 13,
             Table::Ledger => 14,
             Table::Experiments => 15,
+            Table::LogJournal => 16,
+            Table::Logs => 17,
         }
     }
 

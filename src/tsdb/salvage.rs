@@ -59,7 +59,9 @@ pub fn salvage(
         | Table::Checks
         | Table::Units
         | Table::Ledger
-        | Table::Experiments => {
+        | Table::Experiments
+        | Table::LogJournal
+        | Table::Logs => {
             store::newest(kept.entry(table).or_default(), key, value);
         }
     })?;

@@ -57,6 +57,8 @@ pub fn inspect(table: Table, _key: &[u8], payload: &[u8]) -> Result<(), String> 
         | Table::Checks
         | Table::Units
         | Table::Ledger
-        | Table::Experiments => Ok(()),
+        | Table::Experiments
+        | Table::LogJournal
+        | Table::Logs => Ok(()),
     }
 }

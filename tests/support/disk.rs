@@ -57,11 +57,23 @@ struct State {
     powered: bool,
     full: bool,
     syncs: u64,
+    /// Handles of databases that are open.
+    open: usize,
 }
 
 /// The simulated disk. Clones share it.
 #[derive(Clone, Debug)]
 pub struct SimDisk(Arc<Mutex<State>>);
+
+/// What one database holds of the disk while it is open.
+#[derive(Debug)]
+struct Handle(SimDisk);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().open -= 1;
+    }
+}
 
 impl SimDisk {
     pub fn new() -> Self {
@@ -82,6 +94,17 @@ impl SimDisk {
         let mut state = self.lock();
         state.countdown = None;
         state.full = false;
+    }
+
+    /// Waits until no database has the disk open: threads that hold one end a moment after the
+    /// last that could ask them something, and a database writes once more when it is closed. A
+    /// file is locked against the next until then; this disk is not.
+    pub fn released(&self) {
+        let began = std::time::Instant::now();
+        while self.lock().open > 0 {
+            assert!(began.elapsed().as_secs() < 60, "a database is still open");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
     }
 
     pub fn syncs(&self) -> u64 {
@@ -160,13 +183,13 @@ impl State {
     }
 }
 
-impl StorageBackend for SimDisk {
+impl StorageBackend for Handle {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.lock().current.len() as u64)
+        Ok(self.0.lock().current.len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.lock();
+        let state = self.0.lock();
         if !state.powered {
             return Err(io::Error::other("no power"));
         }
@@ -177,7 +200,7 @@ impl StorageBackend for SimDisk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.step()?;
         if state.full && len as usize > state.current.len() {
             return Err(io::Error::from_raw_os_error(28));
@@ -187,7 +210,7 @@ impl StorageBackend for SimDisk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.step()?;
         let State { durable, current, dirty, .. } = &mut *state;
         durable.resize(current.len(), 0);
@@ -202,7 +225,7 @@ impl StorageBackend for SimDisk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.step()?;
         if state.full {
             return Err(io::Error::from_raw_os_error(28));
@@ -221,10 +244,12 @@ impl StorageBackend for SimDisk {
 
 impl Medium for SimDisk {
     fn backend(&self) -> io::Result<Box<dyn StorageBackend>> {
-        if !self.lock().powered {
+        let mut state = self.lock();
+        if !state.powered {
             return Err(io::Error::other("no power"));
         }
-        Ok(Box::new(self.clone()))
+        state.open += 1;
+        Ok(Box::new(Handle(self.clone())))
     }
 
     fn place(&self) -> String {

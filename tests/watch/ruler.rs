@@ -35,6 +35,7 @@ struct Rig {
 impl Rig {
     /// Starts on a disk at a second after the beginning.
     async fn start(disk: &SimDisk, second: i64, files: Vec<RuleFile>) -> Rig {
+        disk.released();
         let tsdb = open(disk).expect("opens");
         let clock = Arc::new(ManualClock::at(at(second)));
         let mut settings = Settings::default();
