@@ -68,6 +68,7 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/status/flags", Permission::Operate, Permission::Operate),
     ("/api/v1/status/", Permission::Read, Permission::Read),
     ("/api/v1/admin/", Permission::Administer, Permission::Administer),
+    ("/api/v1/openapi.json", Permission::Read, Permission::Read),
     ("/metrics", Permission::Read, Permission::Read),
     ("/federate", Permission::Read, Permission::Read),
     ("/api/v1/checks", Permission::Read, Permission::Operate),
