@@ -43,6 +43,8 @@ fn may(role: Role, permission: Permission) -> bool {
 /// beginning fits decides; a path that ends in `/` here stands for everything below it. What is
 /// not listed needs an administrator, so that a forgotten route is closed and not open.
 const PERMISSIONS: &[(&str, Permission, Permission)] = &[
+    ("/ui", Permission::Open, Permission::Administer),
+    ("/ui/", Permission::Open, Permission::Administer),
     ("/-/healthy", Permission::Open, Permission::Open),
     ("/-/ready", Permission::Open, Permission::Open),
     ("/-/reload", Permission::Operate, Permission::Operate),

@@ -31,6 +31,7 @@ mod objectives;
 mod objects;
 mod otlp;
 mod outcomes;
+mod page;
 mod params;
 mod ping;
 mod query;

@@ -20,8 +20,8 @@ use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
     exemplars, experiments, features, federate, guard, incidents, ingest, objectives, objects,
-    otlp, outcomes, ping, query, rule_definitions, rules, series, silences, stats, status, syntax,
-    targets,
+    otlp, outcomes, page, ping, query, rule_definitions, rules, series, silences, stats, status,
+    syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -30,7 +30,10 @@ const COMPRESS_FROM_BYTES: u16 = 4096;
 /// All routes over one state.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(status::front))
+        .route("/", get(page::front))
+        .route("/ui", get(page::index))
+        .route("/ui/", get(page::index))
+        .route("/ui/{*path}", get(page::below))
         .route("/-/healthy", get(status::healthy))
         .route("/-/ready", get(status::ready))
         .route("/-/reload", post(status::reload).put(status::reload))
