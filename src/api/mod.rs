@@ -40,6 +40,7 @@ mod router;
 mod rule_definitions;
 mod rules;
 mod series;
+mod session;
 mod silences;
 mod state;
 mod stats;

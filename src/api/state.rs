@@ -28,6 +28,7 @@ use crate::tsdb::Tsdb;
 use super::auth::Gate;
 use super::listen::CurrentTls;
 use super::page::Page;
+use super::session::SignIns;
 use super::tokens;
 use super::{ApiError, ErrorKind};
 
@@ -110,6 +111,7 @@ pub struct App {
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
     pub(super) page: Page,
+    pub(super) sign_ins: SignIns,
 }
 
 /// One backup at a time, and how far it is.
@@ -145,6 +147,7 @@ impl App {
             last_reload: Mutex::new(LastReload { succeeded: true, at: now }),
             backup: BackupState::default(),
             page: Page::default(),
+            sign_ins: SignIns::default(),
         })
     }
 
