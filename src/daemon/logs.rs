@@ -15,8 +15,11 @@ use super::DaemonError;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// How long lines are kept, by the settings.
-pub(super) fn retention(_settings: &Settings) -> LogRetention {
-    LogRetention::default()
+pub(super) fn retention(settings: &Settings) -> LogRetention {
+    LogRetention {
+        max_age_ms: settings.logs.retention.millis(),
+        max_bytes: settings.logs.max_bytes.bytes(),
+    }
 }
 
 /// Reads what is in the file and starts what writes.
