@@ -11,10 +11,12 @@ pub mod feed;
 mod group;
 pub mod history;
 mod intake;
+pub mod logs;
 pub mod outbox;
 pub mod outcomes;
 mod pipeline;
 pub mod ruler;
+pub mod summaries;
 mod upkeep;
 pub mod watch;
 

@@ -8,6 +8,8 @@ use super::schema::{
     any, flag, list, list_of, map, number, object, one_of, or_null, refer, text, time, whole,
 };
 
+const ROLES: &[&str] = &["viewer", "writer", "operator", "admin"];
+
 fn plain(says: &str) -> Vec<(&'static str, Value)> {
     vec![("text/plain", text(says))]
 }
@@ -56,13 +58,57 @@ pub(super) fn operations() -> Vec<Operation> {
         get(status("tsdb"), Read, "Show what the time-series engine holds")
             .answers(map(json!({}), "As Prometheus has it.")),
     ];
+    all.extend(page());
     all.extend(administration());
     all
 }
 
+/// The dashboard, and how a browser signs in.
+fn page() -> Vec<Operation> {
+    let session = "/api/v1/session";
+    let who = || {
+        object(&[
+            ("mode*", one_of(&["open", "token"], "Whether a token is needed.")),
+            ("name*", or_null(text("The token's name; `local` where none is needed."))),
+            ("role*", or_null(one_of(ROLES, "Its role."))),
+            (
+                "may*",
+                list_of(
+                    one_of(&["read", "send", "operate", "administer"], "A permission."),
+                    "What that allows.",
+                ),
+            ),
+            ("via*", one_of(&["cookie", "header", "none"], "How the token came.")),
+        ])
+    };
+    let html = || vec![("text/html", text("The page."))];
+    vec![
+        get(session, Open, "Say who asks, and what that allows").answers(who()),
+        post(session, Open, "Sign in: keep a token in a cookie")
+            .says(
+                "The cookie is HttpOnly and SameSite=Strict. A request that it admits and that \
+                 changes something must come from the page's own origin. Ten wrong tokens from one \
+                 address within a minute are answered 429.",
+            )
+            .body(object(&[
+                ("token*", text("A token that `vedette token create` made.")),
+                ("remember", flag("Whether the session outlives the browser's: 30 days.")),
+            ]))
+            .answers(who()),
+        delete(session, Open, "Sign out: take the cookie away")
+            .says("The token stays valid.")
+            .answers_nothing(204, "Gone."),
+        get("/ui", Open, "Give the dashboard").answers_raw(200, "The page.", &html()),
+        get("/ui/", Open, "Give the dashboard").answers_raw(200, "The page.", &html()),
+        get("/ui/{*path}", Open, "Give the dashboard, or one of its files")
+            .says("Files are below the hash over all of them, and never change.")
+            .answers_raw(200, "The page, or a file.", &html()),
+    ]
+}
+
 fn administration() -> Vec<Operation> {
     let admin = |what: &str| format!("/api/v1/admin/{what}");
-    let role = || one_of(&["viewer", "writer", "operator", "admin"], "What it may do.");
+    let role = || one_of(ROLES, "What it may do.");
     let level = object(&[
         ("level*", one_of(&["flushed", "hours", "days", "rollups"], "Which.")),
         ("segments*", whole("Segments.")),
