@@ -77,11 +77,6 @@ pub(super) fn refer(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-/// The same, and what it is here.
-pub(super) fn refer_as(name: &str, says: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{name}"), "description": says})
-}
-
 /// The schema, or `null`.
 pub(super) fn or_null(mut schema: Value) -> Value {
     let says = schema.get("description").cloned();
@@ -125,12 +120,6 @@ pub(super) fn all_of(parts: &[Value]) -> Value {
 /// Any of these.
 pub(super) fn any_of(parts: &[Value], says: &str) -> Value {
     json!({"anyOf": parts, "description": says})
-}
-
-/// The schema with a description of its own.
-pub(super) fn described(mut schema: Value, says: &str) -> Value {
-    schema["description"] = says.into();
-    schema
 }
 
 /// The schema with an example.
