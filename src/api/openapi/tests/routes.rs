@@ -84,26 +84,24 @@ fn routes_in(source: &str, into: &mut BTreeSet<Place>) {
         assert!(!methods.is_empty(), "no method of {path}: {handlers}");
         into.extend(methods.iter().map(|method| place(method, &path)));
     }
-    for (function, lists) in [("routes::<", true), ("routes_but_list::<", false)] {
+    // With a list of objects' own or another one: it is read by GET in either case.
+    for function in ["routes::<", "routes_but_list::<"] {
         for (at, _) in code.match_indices(function) {
-            // `pub(super) fn routes::<T>` has no text.
-            let rest = &code[at + function.len()..];
-            let Some((kind, rest)) = rest.split_once(">(\"") else { continue };
-            if kind.contains(['(', '\n', '"']) || code[..at].ends_with("fn ") {
+            if code[..at].ends_with("fn ") {
                 continue;
             }
-            let (plural, rest) = rest.split_once('"').expect("a text");
+            let Some((kind, rest)) = code[at + function.len()..].split_once(">(\"") else {
+                continue;
+            };
+            // A call that names no kind: `routes::<T>(plural)`.
+            if kind.contains(['(', '\n', '"']) {
+                continue;
+            }
+            let (plural, _) = rest.split_once('"').expect("a text");
             let list = format!("/api/v1/{plural}");
-            if lists {
-                into.insert(place("get", &list));
-            } else {
-                assert!(rest.starts_with(", get("), "the list of {plural}: {rest:.40}");
-                into.insert(place("get", &list));
-            }
-            into.insert(place("post", &list));
-            for method in ["get", "put", "patch", "delete"] {
-                into.insert(place(method, &format!("{list}/{{name}}")));
-            }
+            into.extend(["get", "post"].map(|method| place(method, &list)));
+            let one = format!("{list}/{{name}}");
+            into.extend(["get", "put", "patch", "delete"].map(|method| place(method, &one)));
         }
     }
 }
