@@ -76,7 +76,8 @@ pub(in crate::api) fn serve(settings: Settings) -> Served {
     let (_, changed) = tokio::sync::watch::channel(app.settings.load_full());
     let clock = Arc::clone(&app.clock);
     let catalog = Arc::new(Catalog::open(tsdb.store()).expect("readable"));
-    let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock)).expect("starts");
+    let feed = Feed::new(Arc::clone(&app.clock));
+    let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock), feed).expect("starts");
     let (places, definitions) = (app.query_places(), Arc::clone(&catalog));
     let ruler =
         Ruler::new(pipeline.clone(), clock, changed.clone(), places, watch.clone(), definitions);
