@@ -12,9 +12,7 @@ use serde_json::{Value, json};
 
 use crate::engine::watch::{ActError, IncidentFilter, View, incident_json};
 use crate::incidents::{Act, ActKind};
-use crate::model::{
-    Incident, IncidentId, IncidentStatus, Matchers, Period, Severity, Timestamp,
-};
+use crate::model::{Incident, IncidentId, IncidentStatus, Matchers, Period, Severity, Timestamp};
 use crate::store::StoreError;
 
 use super::auth::Caller;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -15,6 +16,7 @@ use crate::engine::checker::Checker;
 use crate::engine::configurations::Configurations;
 use crate::engine::experiments::ledger::Ledger;
 use crate::engine::experiments::runtime::Experiments;
+use crate::engine::feed::Feed;
 use crate::engine::outbox::Outbox;
 use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::Ruler;
@@ -26,6 +28,7 @@ use crate::tsdb::Tsdb;
 
 use super::auth::Gate;
 use super::listen::CurrentTls;
+use super::live::{Live, Pace};
 use super::tokens;
 use super::{ApiError, ErrorKind};
 
@@ -62,6 +65,8 @@ pub struct Engine {
     pub outcomes: OutcomeSeries,
     /// Configurations of features.
     pub configurations: Arc<Configurations>,
+    /// What is told to all who follow along.
+    pub feed: Feed,
 }
 
 /// How far the daemon has come.
@@ -107,6 +112,7 @@ pub struct App {
     reloads: mpsc::Sender<ReloadRequest>,
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
+    pub(super) live: Live,
 }
 
 /// One backup at a time, and how far it is.
@@ -141,6 +147,7 @@ impl App {
             reloads,
             last_reload: Mutex::new(LastReload { succeeded: true, at: now }),
             backup: BackupState::default(),
+            live: Live::new(Pace::default()),
         })
     }
 
@@ -159,9 +166,17 @@ impl App {
         Ok(())
     }
 
-    /// Notes that the end has begun: no new requests are taken up.
+    /// Notes that the end has begun: no new requests are taken up, and who follows the live feed
+    /// is told.
     pub fn stopping(&self) {
         self.phase.store(2, Ordering::Release);
+        self.live.stop();
+    }
+
+    /// Waits until nobody follows the live feed any more, but no longer than this. Gives how many
+    /// still do.
+    pub async fn live_ended(&self, patience: Duration) -> usize {
+        self.live.ended(patience).await
     }
 
     /// How far the daemon has come.

@@ -18,6 +18,7 @@ use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::engine::checker::{Checker, CheckerParts, default_checks, examine_file};
+use crate::engine::feed::{Fact, Feed, Subject, Topic};
 use crate::engine::outbox::{Outbox, check_channels};
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
@@ -52,6 +53,7 @@ struct Running {
     outbox: Arc<Outbox>,
     trials: Trials,
     watch: Watch,
+    feed: Feed,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
     upkeep: JoinHandle<()>,
@@ -127,6 +129,11 @@ pub(super) async fn serve(
     let cut_off = serving.await.unwrap_or(0);
     if cut_off > 0 {
         tracing::warn!(connections = cut_off, "connections were cut off at the end");
+    }
+    // WebSockets are no requests any more: they are waited for by themselves.
+    let left = app.live_ended(DRAIN).await;
+    if left > 0 {
+        tracing::warn!(clients = left, "clients of the live feed were cut off at the end");
     }
     end(running).await;
     watchdog.abort();
@@ -218,6 +225,7 @@ async fn begin(
     if Gate::new(&settings.auth, &tokens, loopback).refuses_to_listen() {
         return Err(DaemonError::Start(needs_token(app.address)));
     }
+    let feed = Feed::new(Arc::clone(clock));
     let (changes, changed) = watch::channel(Arc::clone(&settings));
     let (sink, scraped) = mpsc::channel(SCRAPES_MAX);
     let targets = Targets::new(sink, Arc::clone(clock), Arc::clone(&app.telemetry));
@@ -228,8 +236,8 @@ async fn begin(
     examine_file(&settings).map_err(DaemonError::Start)?;
     let built_in = default_checks(&settings, app.address);
     catalog.take_up(&settings, built_in, clock.now()).await;
-    let watch =
-        Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock)).map_err(DaemonError::Start)?;
+    let watch = Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock), feed.clone())
+        .map_err(DaemonError::Start)?;
     check_channels(&settings).map_err(DaemonError::Start)?;
     let ruler = Arc::new(Ruler::new(
         pipeline.clone(),
@@ -271,6 +279,7 @@ async fn begin(
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let trials = Trials::start(&pipeline, &watch, &catalog, clock)?;
     let engine = Engine {
+        feed: feed.clone(),
         board: Arc::clone(&trials.board),
         ledger: trials.ledger.clone(),
         experiments: Arc::clone(&trials.experiments),
@@ -305,6 +314,7 @@ async fn begin(
         outbox,
         trials,
         watch,
+        feed,
         changes,
         stop_upkeep,
         upkeep,
@@ -361,6 +371,10 @@ async fn take_up(
             running.catalog.take_up(&settings, built_in, app.clock.now()).await;
             running.changes.send_replace(settings);
             running.ruler.reload(rules).await;
+            // Definitions of the file may be others: whoever shows any asks again.
+            let data = serde_json::json!({ "at": app.clock.now() });
+            let fact = Fact::new(Topic::Config, "config.reloaded", Subject::default(), &data);
+            running.feed.publish(fact);
             tracing::info!("the settings were taken up");
             Ok(())
         }
@@ -385,6 +399,7 @@ async fn end(running: Running) {
         outbox,
         trials,
         watch,
+        feed: _,
         changes,
         stop_upkeep,
         upkeep,

@@ -6,12 +6,14 @@
 //! [`Telemetry`] and hands it down. Start reading at [`Telemetry`].
 
 mod instruments;
+mod live;
 mod render;
 mod sending;
 
 use std::sync::atomic::Ordering;
 
 pub use instruments::{Counter, DurationHistogram, Gauge, LabeledCounter};
+pub use live::LiveClients;
 pub use render::{Collected, RowSink, Sink, TextSink};
 pub use sending::Sending;
 
@@ -167,6 +169,8 @@ pub struct Telemetry {
     pub watch_commits: LabeledCounter<1>,
     /// Notifications on their way to channels.
     pub sending: Sending,
+    /// Clients of the live feed.
+    pub live: LiveClients,
 }
 
 impl Default for Telemetry {
@@ -219,6 +223,7 @@ impl Telemetry {
             deliveries: LabeledCounter::new(["outcome"]),
             watch_commits: LabeledCounter::new(["outcome"]),
             sending: Sending::new(QUERY_BOUNDS_S),
+            live: LiveClients::new(),
         }
     }
 
@@ -286,6 +291,7 @@ impl Telemetry {
         sink.family("vedette_http_requests_total", C, "HTTP requests, by handler and status code.");
         self.http_requests.points(sink);
         self.sending.render(sink);
+        self.live.render(sink);
 
         let counters = [
             (

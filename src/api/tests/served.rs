@@ -17,6 +17,7 @@ use crate::engine::checker::{Checker, CheckerParts};
 use crate::engine::configurations::Configurations;
 use crate::engine::experiments::ledger::Ledger;
 use crate::engine::experiments::runtime::{Experiments, Parts};
+use crate::engine::feed::Feed;
 use crate::engine::outbox::Outbox;
 use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::Ruler;
@@ -77,7 +78,8 @@ pub(in crate::api) fn serve(settings: Settings) -> Served {
     let clock = Arc::clone(&app.clock);
     let catalog = Arc::new(Catalog::open(tsdb.store()).expect("readable"));
     let feed = Feed::new(Arc::clone(&app.clock));
-    let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock), feed).expect("starts");
+    let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock), feed.clone());
+    let watch = watch.expect("starts");
     let (places, definitions) = (app.query_places(), Arc::clone(&catalog));
     let ruler =
         Ruler::new(pipeline.clone(), clock, changed.clone(), places, watch.clone(), definitions);
@@ -115,6 +117,7 @@ pub(in crate::api) fn serve(settings: Settings) -> Served {
         clock: Arc::clone(&app.clock),
     };
     let engine = Engine {
+        feed,
         experiments: Arc::new(Experiments::start(parts).expect("starts")),
         board,
         ledger,

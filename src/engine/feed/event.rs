@@ -106,6 +106,8 @@ pub enum Read {
         events: Vec<Arc<Event>>,
         /// The id up to which they tell everything.
         until: u64,
+        /// Whether there is more already.
+        more: bool,
     },
     /// Some have left the ring, or the id is of another feed: ask for everything, and go on from
     /// the id that is given here.

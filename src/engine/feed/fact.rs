@@ -158,6 +158,13 @@ impl Fact {
     /// Log lines of one commit.
     pub fn logs(lines: Arc<[StoredLine]>) -> Self {
         let subject = Subject::default();
-        Fact { topic: Topic::Logs, kind: "log.lines", subject, data: "".into(), lines, latest: false }
+        Fact {
+            topic: Topic::Logs,
+            kind: "log.lines",
+            subject,
+            data: "".into(),
+            lines,
+            latest: false,
+        }
     }
 }

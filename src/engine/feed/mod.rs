@@ -78,9 +78,11 @@ impl Feed {
         loop {
             match self.read(after, Topics::ALL) {
                 Read::Gone { last } => return Since::Reset(last),
-                Read::Events { events, .. } if events.is_empty() => return Since::Events(all),
-                Read::Events { events, until } => {
+                Read::Events { events, until, more } => {
                     all.extend(events);
+                    if !more {
+                        return Since::Events(all);
+                    }
                     after = until;
                 }
             }

@@ -163,11 +163,11 @@ impl Ring {
             let ids = [id(transitions.peek()), id(newest.peek()), id(lines.peek())];
             let first = ids[0].min(ids[1]).min(ids[2]);
             if first == u64::MAX {
-                return Read::Events { events, until: last };
+                return Read::Events { events, until: last, more: false };
             }
             if events.len() == READ_EVENTS_MAX || bytes > READ_BYTES_MAX {
                 let until = events.last().map_or(after, |event: &Arc<Event>| event.id);
-                return Read::Events { events, until };
+                return Read::Events { events, until, more: true };
             }
             let event = if first == ids[0] {
                 transitions.next()
@@ -215,7 +215,7 @@ mod tests {
     /// The ids and data of what is read, and up to where.
     fn read(ring: &Ring, after: u64, topics: Topics) -> (Vec<(u64, String)>, u64) {
         match ring.read(after, topics) {
-            Read::Events { events, until } => {
+            Read::Events { events, until, .. } => {
                 let all = events.iter().map(|event| (event.id, event.fact.data.to_string()));
                 (all.collect(), until)
             }
