@@ -17,6 +17,7 @@ use crate::engine::configurations::Configurations;
 use crate::engine::experiments::ledger::Ledger;
 use crate::engine::experiments::runtime::Experiments;
 use crate::engine::feed::Feed;
+use crate::engine::logs::Logs;
 use crate::engine::outbox::Outbox;
 use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::Ruler;
@@ -65,6 +66,8 @@ pub struct Engine {
     pub outcomes: OutcomeSeries,
     /// Configurations of features.
     pub configurations: Arc<Configurations>,
+    /// Log lines.
+    pub logs: Logs,
     /// What is told to all who follow along.
     pub feed: Feed,
 }

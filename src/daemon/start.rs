@@ -19,6 +19,7 @@ use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::engine::checker::{Checker, CheckerParts, default_checks, examine_file};
 use crate::engine::feed::{Fact, Feed, Subject, Topic};
+use crate::engine::logs::Logs;
 use crate::engine::outbox::{Outbox, check_channels};
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
@@ -34,7 +35,7 @@ use super::open::open_engine;
 use super::reload::{Reloaded, reload};
 use super::signals::{Asked, Signals};
 use super::trials::{Trials, check_experiments};
-use super::{DaemonError, banner, systemd};
+use super::{DaemonError, banner, logs, systemd};
 
 /// Reloads that wait at once.
 const RELOADS_MAX: usize = 8;
@@ -52,6 +53,7 @@ struct Running {
     catalog: Arc<Catalog>,
     outbox: Arc<Outbox>,
     trials: Trials,
+    logs: Logs,
     watch: Watch,
     feed: Feed,
     changes: watch::Sender<Arc<Settings>>,
@@ -278,7 +280,9 @@ async fn begin(
     let outbox = Arc::new(outbox);
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let trials = Trials::start(&pipeline, &watch, &catalog, clock)?;
+    let logs = logs::start(&pipeline, clock, &feed, &settings)?;
     let engine = Engine {
+        logs: logs.clone(),
         feed: feed.clone(),
         board: Arc::clone(&trials.board),
         ledger: trials.ledger.clone(),
@@ -313,6 +317,7 @@ async fn begin(
         catalog,
         outbox,
         trials,
+        logs,
         watch,
         feed,
         changes,
@@ -369,6 +374,7 @@ async fn take_up(
             running.targets.reload(plan).await;
             let built_in = default_checks(&settings, app.address);
             running.catalog.take_up(&settings, built_in, app.clock.now()).await;
+            running.logs.set_retention(logs::retention(&settings));
             running.changes.send_replace(settings);
             running.ruler.reload(rules).await;
             // Definitions of the file may be others: whoever shows any asks again.
@@ -398,6 +404,7 @@ async fn end(running: Running) {
         catalog: _,
         outbox,
         trials,
+        logs,
         watch,
         feed: _,
         changes,
@@ -419,6 +426,7 @@ async fn end(running: Running) {
     }
     trials.stop().await;
     outbox.stop().await;
+    logs::stop(&logs).await;
     // After all that find something, before the writer.
     if tokio::time::timeout(DRAIN, watch.close()).await.is_err() {
         tracing::warn!("the watch did not end in time; nothing that it acknowledged is lost");
