@@ -27,9 +27,9 @@ pub(super) async fn poll(
     if params.get("since").is_none() {
         return Ok(answer(&[], follower.at()));
     }
-    let wait = params.duration_ms("wait")?.map_or(WAIT, |ms| {
-        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(WAIT_MAX)
-    });
+    let wait = params
+        .duration_ms("wait")?
+        .map_or(WAIT, |ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(WAIT_MAX));
     let frames = match tokio::time::timeout(wait, follower.next()).await {
         Ok(Ok(frames)) => frames,
         // Nothing came; or we are stopping, which is no reason to answer less than that.

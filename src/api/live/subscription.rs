@@ -59,7 +59,10 @@ impl Values {
             Values::Many(many) => many,
         };
         if list.len() > VALUES_MAX {
-            return Err(format!("{what}: has {} values; at most {VALUES_MAX} are taken", list.len()));
+            return Err(format!(
+                "{what}: has {} values; at most {VALUES_MAX} are taken",
+                list.len()
+            ));
         }
         Ok(list)
     }
