@@ -148,7 +148,7 @@ fn changed(
     };
     let data = serde_json::json!({
         "name": rule.name, "file": live.file, "group": live.group.name, "state": state,
-        "mode": rule.mode, "severity": rule.severity, "pending": pending, "firing": firing,
+        "mode": rule.mode, "pending": pending, "firing": firing,
         "at": at,
     });
     Some(Fact::new(Topic::Rules, kind, Subject::named(rule.name.as_str()), &data))
