@@ -12,7 +12,7 @@ use crate::api::auth::Gate;
 use crate::api::params::Params;
 use crate::api::state::App;
 use crate::api::{ApiError, ErrorKind};
-use crate::engine::feed::{Feed, Read};
+use crate::engine::feed::{Feed, Read, Topic};
 
 use super::Place;
 use super::subscription::Subscription;
@@ -196,7 +196,16 @@ impl Follower {
     /// What there is, without waiting.
     pub(super) fn take_waiting(&mut self) -> Result<Vec<Frame>, Farewell> {
         self.is_behind = false;
-        match self.feed.read(self.at, self.subscription.feed_topics()) {
+        let topics = self.subscription.feed_topics();
+        let mut read = self.feed.read(self.at, topics);
+        let mut has_gap = false;
+        if self.is_under_way && matches!(read, Read::Gone { .. }) {
+            // A flood of log lines passes faster than anybody reads: that is no reason to let a
+            // client go that keeps up with the rest.
+            has_gap = topics.contains(Topic::Logs);
+            read = self.feed.read(self.at, topics.without(Topic::Logs));
+        }
+        match read {
             Read::Gone { .. } if self.is_under_way => Err(Farewell::TooSlow),
             Read::Gone { last } => {
                 self.at = last;
@@ -208,7 +217,9 @@ impl Follower {
                 self.at = until;
                 self.is_under_way = true;
                 let frames = self.subscription.frames(&events);
-                Ok(frames.into_iter().map(|(id, text)| Frame { id, text }).collect())
+                let gap = has_gap.then(|| Frame::of_kind(until, "log.gap", ""));
+                let frames = frames.into_iter().map(|(id, text)| Frame { id, text });
+                Ok(frames.chain(gap).collect())
             }
         }
     }

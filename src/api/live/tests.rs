@@ -228,6 +228,38 @@ async fn of_a_flood_of_lines_the_newest_are_sent_and_the_others_counted() {
 }
 
 #[tokio::test]
+async fn a_flood_of_lines_that_are_not_kept_is_a_gap_and_no_reason_to_let_anybody_go() {
+    let pace = Pace { linger: Duration::from_millis(400), ..QUICK };
+    let listening = Listening::start(Settings::default(), pace).await;
+    let feed = listening.feed();
+    let mut client = listening.open("/api/v1/live?topics=logs,rules", &[]).await.expect("open");
+    frame(&mut client).await;
+    feed.publish(fact(Topic::Rules, "r", json!(1)));
+    // 32 MB within a round: twice what is kept.
+    let long = "x".repeat(32 << 10);
+    for _ in 0..1000 {
+        feed.publish(Fact::logs(Arc::new([line(LogLevel::Info, "a", &long)])));
+    }
+    assert_eq!(frame(&mut client).await["data"], 1);
+    loop {
+        // Those of a next round, if this one was short.
+        let told = frame(&mut client).await;
+        if told["type"] == "log.gap" {
+            break;
+        }
+        assert_eq!(told["type"], "log.lines");
+    }
+    let id = feed.publish(Fact::logs(Arc::new([line(LogLevel::Info, "a", "after")])));
+    loop {
+        let told = frame(&mut client).await;
+        if told["id"] == id {
+            assert_eq!(told["data"][0]["message"], "after");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn figures_that_were_replaced_meanwhile_are_not_sent() {
     let pace = Pace { linger: Duration::from_millis(100), ..QUICK };
     let listening = Listening::start(Settings::default(), pace).await;
