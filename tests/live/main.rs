@@ -3,7 +3,10 @@
 #[path = "../daemon/process.rs"]
 #[allow(dead_code)]
 mod process;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod order;
 mod restart;
 mod stream;
+mod uncommitted;
