@@ -27,7 +27,7 @@ fn told(feed: &Feed, since: u64) -> Vec<String> {
 #[tokio::test]
 async fn a_commit_that_fails_is_not_told_and_the_next_one_is() {
     let disk = SimDisk::new();
-    let tsdb = Arc::new(open(&disk).expect("opens"));
+    let tsdb = open(&disk).expect("opens");
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1000)));
     let feed = Feed::new(clock.clone());
     let since = feed.last_id();
@@ -35,6 +35,7 @@ async fn a_commit_that_fails_is_not_told_and_the_next_one_is() {
     watch.commit(batch("before")).await.expect("committed");
     disk.fail_after(0, Fault::Eio);
     watch.commit(batch("lost")).await.expect_err("the disk is broken");
+    disk.heal();
     // Whoever asks hears after the answer: by the next answer all that came before is told.
     watch.commit(batch("after")).await.expect("committed");
     watch.close().await;
