@@ -11,6 +11,7 @@ mod checks;
 mod experiments;
 mod features;
 mod incidents;
+mod live;
 mod notify;
 mod objects;
 mod operation;
@@ -36,6 +37,7 @@ type Topic = (&'static str, &'static str, Vec<Operation>);
 /// All topics, in the order in which they are shown.
 fn topics() -> Vec<Topic> {
     vec![
+        ("Live", "How everything is, at a glance and as it changes.", live::operations()),
         ("Querying", "Prometheus's API for reading metrics.", querying::operations()),
         (
             "Sending",

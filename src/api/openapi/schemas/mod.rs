@@ -5,6 +5,7 @@ mod check;
 mod experiment;
 mod feature;
 mod incident;
+mod live;
 mod notify;
 mod rule;
 
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use check::{CHECK_KINDS, CHECK_STATUS};
 pub(super) use incident::{INCIDENT_STATUS, SEVERITIES, SOURCES};
+pub(super) use live::LOG_LEVELS;
 pub(super) use notify::{DELIVERY_STATES, HOLD_STATES};
 pub(super) use rule::FOUND;
 
@@ -29,6 +31,7 @@ pub(super) fn all() -> Value {
         notify::schemas(),
         experiment::schemas(),
         feature::schemas(),
+        live::schemas(),
     ]
     .into_iter()
     .flatten()
