@@ -28,6 +28,8 @@ pub(super) fn operations() -> Vec<Operation> {
         query("topics", text("With commas between them; all but logs unless it says.")),
         query("since", whole("The last id that was seen: what came after it is told first.")),
     ];
+    following
+        .push(repeated("name", text("Of these subjects alone; log lines have filters instead.")));
     following.extend(filters());
     let mut polling = following.clone();
     polling.push(query("wait", text("How long to wait for something; a second, at most 25.")));

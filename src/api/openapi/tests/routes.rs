@@ -60,7 +60,7 @@ fn methods_of(text: &str) -> Vec<&'static str> {
 /// The routes that a source file declares. A form that is not known here fails, so that no route
 /// is overlooked.
 fn routes_in(source: &str, into: &mut BTreeSet<Place>) {
-    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let code: String = code.lines().map(|line| format!("{}\n", line.trim())).collect();
     for (at, _) in code.match_indices(".route(") {
         let call = arguments(&code[at + ".route(".len()..]).trim();
