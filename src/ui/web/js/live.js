@@ -3,7 +3,7 @@
 // Start reading at `start`.
 
 import { Signal } from './core.js';
-import { api, feedIsLive, refreshAll, reachable, signedOut } from './store.js';
+import { api, feedIsLive, overview, parameters, refreshAll, reachable, signedOut, tellAll } from './store.js';
 
 const OPEN_MS = 3000;
 const SILENCE_MS = 30_000;
@@ -34,6 +34,9 @@ let hangUp = null;
 /** @type {any} */
 let again = null;
 
+/** What every page wants to hear of; log lines only come to who asks for them. */
+const TOPICS = ['overview', 'metrics', 'checks', 'incidents', 'rules', 'experiments', 'features', 'deliveries', 'config'];
+
 /** @type {Set<(type: string, data: any) => void>} */
 const listeners = new Set();
 
@@ -46,6 +49,24 @@ export function listen(listener) {
   return () => listeners.delete(listener);
 }
 
+/** @typedef {{level?: string, source?: string[], feature?: string[], q?: string}} LogFilter */
+/** The log lines that are wanted, or null. @type {LogFilter | null} */
+let logFilter = null;
+/** Says it to the server without connecting anew, where the way allows it. @type {((filter: LogFilter | null) => void) | null} */
+let say = null;
+
+/** Wants log lines, other ones, or none any more. @param {LogFilter | null} filter */
+export function wantLogs(filter) {
+  logFilter = filter;
+  if (say) say(filter);
+  else if (hangUp) connect();
+}
+
+/** What a subscriber says on a WebSocket. @param {LogFilter | null} filter */
+function words(filter) {
+  return JSON.stringify(filter ? { subscribe: [...TOPICS, 'logs'], filter: { logs: filter } } : { subscribe: TOPICS });
+}
+
 /** @param {{id?: string | number, type?: string, data?: any}} frame */
 function take(frame) {
   lastHeard = Date.now();
@@ -55,11 +76,18 @@ function take(frame) {
     refreshAll();
     return;
   }
+  // A greeting says how far the server is. What we missed comes after it, so that we are not there yet.
+  if (frame.type === 'hello') {
+    lastId ||= String(frame.id ?? '');
+    return;
+  }
   if (frame.id !== undefined) lastId = String(frame.id);
-  if (!frame.type || frame.type === 'heartbeat' || frame.type === 'hello') return;
+  if (!frame.type || frame.type === 'heartbeat') return;
   for (const listener of listeners) listener(frame.type, frame.data);
-  refreshAll(topicOf(frame.type));
+  tellAll(topicOf(frame.type), frame.type, frame.data);
 }
+
+const PLURALS = /** @type {Record<string, string>} */ ({ delivery: 'deliveries', config: 'config', overview: 'overview', metrics: 'metrics', maintenance: 'maintenance' });
 
 /**
  * Frames are named like `incident.opened`; resources go by the plural.
@@ -67,7 +95,7 @@ function take(frame) {
  */
 export function topicOf(type) {
   const first = type.split(/[._:/]/)[0];
-  return first.endsWith('s') || first === 'config' ? first : `${first}s`;
+  return PLURALS[first] ?? (first.endsWith('s') ? first : `${first}s`);
 }
 
 /** @param {string} text */
@@ -80,31 +108,45 @@ function takeText(text) {
   }
 }
 
-/** The address with the id to go on from. @param {string} path */
-const since = (path) => `${path}${lastId ? `?since=${encodeURIComponent(lastId)}` : ''}`;
+/** The address with the id to go on from. @param {string} path @param {boolean} [all] with what is wanted, where it cannot be said later */
+function since(path, all = true) {
+  const wanted = all ? { topics: [...TOPICS, ...(logFilter ? ['logs'] : [])].join(','), ...(logFilter ?? {}) } : {};
+  const query = parameters({ since: lastId, ...wanted }).toString();
+  return query ? `${path}?${query}` : path;
+}
 
 /**
  * @param {() => void} opened
  * @param {() => void} lost
+ * @param {boolean} [probing] only to see whether it opens
  * @returns {() => void}
  */
-function webSocket(opened, lost) {
-  const url = new URL(since('/api/v1/live'), location.href);
+function webSocket(opened, lost, probing = false) {
+  const url = new URL(since('/api/v1/live', !probing), location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   const socket = new WebSocket(url);
   const timer = setTimeout(() => socket.close(), OPEN_MS);
   socket.onopen = () => {
     clearTimeout(timer);
+    if (!probing) {
+      say = (filter) => {
+        if (socket.readyState !== WebSocket.OPEN) return;
+        if (!filter) socket.send(JSON.stringify({ unsubscribe: ['logs'] }));
+        else socket.send(words(filter));
+      };
+    }
     opened();
   };
-  socket.onmessage = (event) => takeText(event.data);
+  if (!probing) socket.onmessage = (event) => takeText(event.data);
   socket.onclose = () => {
     clearTimeout(timer);
     lost();
   };
   return () => {
     clearTimeout(timer);
+    if (!probing) say = null;
     socket.onclose = null;
+    socket.onmessage = null;
     socket.close();
   };
 }
@@ -214,7 +256,7 @@ function best() {
     rank = 0;
     failures = 0;
     connect();
-  }, () => {});
+  }, () => {}, true);
 }
 
 /** The snapshot says whether there is a feed, and from which id it goes on. */
@@ -223,7 +265,9 @@ async function begin() {
   clearTimeout(again);
   try {
     const snapshot = await api('overview');
-    lastId = String(snapshot.live_id ?? snapshot.id ?? '');
+    overview.data = snapshot;
+    overview.changed.value += 1;
+    lastId = String(snapshot.live_id ?? '');
     connect();
   } catch (error) {
     const missing = /** @type {any} */ (error).missing;
@@ -233,9 +277,9 @@ async function begin() {
   }
 }
 
-/** Connects, and stays so. */
-export function start() {
-  begin();
+/** Connects, and stays so. What is asked for after this has answered misses nothing: the feed goes on from before it. */
+export async function start() {
+  const first = begin();
   setInterval(best, RETRY_BEST_MS);
   setInterval(() => {
     if (feedIsLive.value && Date.now() - lastHeard > SILENCE_MS) retry();
@@ -252,4 +296,5 @@ export function start() {
     if (document.hidden) hiddenAt = Date.now();
     else if (Date.now() - hiddenAt > AWAY_MS) refreshAll();
   });
+  await first;
 }

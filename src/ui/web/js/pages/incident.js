@@ -97,7 +97,7 @@ function state(one) {
 /** @param {any} one @param {() => void} after */
 function tools(one, after) {
   const button = (/** @type {string} */ text, /** @type {() => any} */ does, main = false) =>
-    h('button.button', { type: 'button', key: text, class: main ? 'main' : '', onclick: () => Promise.resolve(does()).then(after) }, text);
+    h('button.button.acts', { type: 'button', key: text, class: main ? 'main' : '', onclick: () => Promise.resolve(does()).then(after) }, text);
   if (one.status === 'resolved') return button('Reopen', () => reopen(one));
   return [
     one.status === 'open' && button('Acknowledge', () => acknowledge(one), true),
@@ -201,7 +201,7 @@ function notesCard(rest, draft, send, draw) {
         send();
       } },
       field(draft, 'text', 'Add a note', { type: 'area', rows: 2, onchange: draw }),
-      h('div.row.top-space', h('button.button', { type: 'submit', disabled: !draft.text.trim() }, 'Add note')))));
+      h('div.row.top-space', h('button.button.acts', { type: 'submit', disabled: !draft.text.trim() }, 'Add note')))));
 }
 
 /** @param {any} one */
