@@ -88,13 +88,16 @@ function roundBar(x, y, width, height) {
 
 customElements.define('v-beats', VBeats);
 
+/** The bar of one result. @param {any} one @returns {Beat} */
+export const beatOf = (one) => ({ state: one.status, text: `${clock(Date.parse(one.at))} ${one.status}${one.error ? `: ${one.error}` : ''}` });
+
 /**
  * Beats of a check's results, which come newest first.
  * @param {any[]} results
  * @returns {Beat[]}
  */
 export function beatsOfResults(results) {
-  return results.map((one) => ({ state: one.status, text: `${clock(Date.parse(one.at))} ${one.status}${one.error ? `: ${one.error}` : ''}` })).reverse();
+  return results.map(beatOf).reverse();
 }
 
 /**

@@ -101,7 +101,7 @@ function row(metric, one, place, x, ticks) {
   return [
     place === 0 && h('div.metric', { key: `${key}-m`, class: metric.comparisons.length > 1 ? 'two' : '' }, h('div.name.break', metric.name), h('div.faint', metric.role)),
     place > 1 && h('div.metric.hide-phone', { key: `${key}-m` }),
-    h('span.variant', { key: `${key}-v`, title: one.variant }, one.variant.slice(0, one.variant.length > 3 ? 2 : 3)),
+    h('span.variant', { key: `${key}-v`, title: one.variant }, h('span.clip', one.variant)),
     h('div.plot-row', { key: `${key}-p` }, h('svg', { class: way, role: 'img', 'aria-label': shown ? `${signed(shown.at)} percent, from ${signed(shown.low)} to ${signed(shown.high)}` : `no interval: ${waits ?? 'not enough data'}` },
       ticks.map((value) => h('line', { class: value === 0 ? 'zero' : 'grid-line', x1: x(value), x2: x(value), y1: 0, y2: '100%' })),
       shown && [
@@ -112,7 +112,7 @@ function row(metric, one, place, x, ticks) {
       ])),
     h('span.change-cell', { key: `${key}-c` },
       h('span.lift', { class: way }, shown ? `${signed(shown.at)} %` : h('span.faint', '–')),
-      h('span.interval', waits && one.readiness !== 'ready' ? waits : shown ? `${signed(shown.low)} to ${signed(shown.high)}` : '–')),
+      h('span.interval', { title: one.readiness_reason || null }, waits && one.readiness !== 'ready' ? waits : shown ? `${signed(shown.low)} to ${signed(shown.high)}` : '–')),
     h('span.beats', { key: `${key}-b` }, chance === null || chance === undefined ? '–' : chance > 0.99 ? '>99 %' : chance < 0.01 ? '<1 %' : `${Math.round(chance * 100)} %`),
     h('span', { key: `${key}-s`, class: way === 'good' ? 'ok' : 'crit' }, way && icon(way === 'good' ? 'check' : 'cross', way === 'good' ? 'better' : 'worse')),
   ];

@@ -14,7 +14,7 @@ export function objectivesCard(page) {
     const all = await api('objectives?limit=200', { signal });
     const budgets = await Promise.all(all.map((one) => api(`objectives/${encodeURIComponent(one.name)}/budget`, { signal }).catch(() => null)));
     return all.map((one, i) => ({ ...one, series: budgets[i]?.series ?? [] }));
-  }, 15_000, ['rules', 'config']));
+  }, 15_000, ['objectives', 'config']));
   page.use(list);
   return () => card('Objectives', { key: 'objectives', note: h('button.button.acts', { type: 'button', onclick: () => edit(null, list) }, icon('plus'), 'Add objective') },
     instead(list, 'objectives') ?? (list.data?.length

@@ -24,7 +24,7 @@ const KINDS = {
 
 /** @param {import('./app.js').Page} page */
 export function channelsSection(page) {
-  const list = new Resource((signal) => api('channels?limit=500', { signal }), 15_000, ['config']);
+  const list = new Resource((signal) => api('channels?limit=500', { signal }), 15_000, ['channels', 'config']);
   page.use(list);
   return () => card('Channels', { note: h('button.button.acts', { type: 'button', onclick: () => editChannel(null, list) }, icon('plus'), 'Add channel') },
     instead(list, 'channels') ?? (list.data.length

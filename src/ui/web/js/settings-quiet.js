@@ -79,7 +79,7 @@ function editSilence(one, list) {
 
 /** @param {import('./app.js').Page} page */
 export function maintenanceSection(page) {
-  const list = new Resource((signal) => api('maintenance', { signal }), 15_000, ['config']);
+  const list = new Resource((signal) => api('maintenance', { signal }), 15_000, ['maintenance', 'config']);
   page.use(list);
   return () => card('Maintenance windows', { note: h('button.button.acts', { type: 'button', onclick: () => editWindow(null, list) }, icon('plus'), 'Add window') },
     instead(list, 'maintenance windows') ?? (list.data.length

@@ -262,8 +262,32 @@ export function refreshFailed() {
 /** Key figures, counts and the id from which the live feed goes on. */
 export const overview = new Resource((signal) => api('overview', { signal }), 10_000, ['overview'], (data, type, frame) => (type.startsWith('overview') && frame?.metrics ? { ...data, ...frame } : undefined));
 
+/**
+ * For data of one object: leaves frames of others alone.
+ * @param {string} name
+ * @param {string} [key] the field of frames that names it
+ * @returns {(data: any, type: string, frame: any) => any}
+ */
+export const only = (name, key = 'name') => (data, type, frame) => (frame?.[key] !== undefined && String(frame[key]) !== name ? data : undefined);
+
+/** A result says how its check is now. @param {any[]} list @param {string} type @param {any} frame */
+export function withResult(list, type, frame) {
+  if (type !== 'check.result' || !frame?.check_status || !list.some((one) => one.name === frame.name)) return undefined;
+  return list.map((one) => (one.name !== frame.name ? one : { ...one, status: one.status === 'paused' ? 'paused' : frame.check_status, response_time_ms: frame.response_time_ms, last_result: { ...one.last_result, at: frame.at, status: frame.status, error: frame.error } }));
+}
+
+/** A frame of an incident has all of it. @param {any[]} list @param {string} type @param {any} frame */
+function withIncident(list, type, frame) {
+  if (!type.startsWith('incident.') || !frame?.status) return undefined;
+  const { entry: _, ...now } = frame;
+  const before = list.find((one) => one.id === now.id);
+  if (before && before.version > now.version) return list;
+  const past = (/** @type {any} */ one) => Number(one.status === 'resolved');
+  return [{ ...before, ...now }, ...list.filter((one) => one !== before)].toSorted((a, b) => past(a) - past(b) || b.number - a.number);
+}
+
 /** Shared by the rail, the overview and the lists. */
-export const checks = new Resource((signal) => api('checks?limit=1000', { signal }), 5000, ['checks', 'config']);
+export const checks = new Resource((signal) => api('checks?limit=1000', { signal }), 5000, ['checks', 'config'], withResult);
 export const incidents = new Resource(
   async (signal) => {
     const [open, past] = await Promise.all([
@@ -274,6 +298,7 @@ export const incidents = new Resource(
   },
   5000,
   ['incidents'],
+  withIncident,
 );
 export const rules = new Resource(async (signal) => (await api('rules', { signal })).groups, 10_000, ['rules', 'config']);
 export const experiments = new Resource((signal) => api('experiments?limit=200', { signal }), 10_000, ['experiments']);

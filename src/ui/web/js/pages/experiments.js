@@ -8,7 +8,7 @@ import { forest, summary } from '../forest.js';
 import { duration, moment, number, plural } from '../format.js';
 import { card, empty, instead, originChip, ownedBy, pageHead, segments, stale } from '../parts.js';
 import { go, keepInAddress, to } from '../router.js';
-import { api, experiments, Resource } from '../store.js';
+import { api, experiments, only, Resource } from '../store.js';
 
 const STATUSES = ['running', 'draft', 'paused', 'completed', 'cancelled'];
 const TONE = /** @type {Record<string, string>} */ ({ running: 'accent', completed: 'ok', paused: 'warn' });
@@ -64,11 +64,11 @@ function table(list) {
 /** @param {import('../app.js').Page} page @param {string} name */
 function detail(page, name) {
   const path = `experiments/${encodeURIComponent(name)}`;
-  const one = new Resource((signal) => api(path, { signal }), 6000, ['experiments']);
-  const analysis = new Resource((signal) => api(`${path}/analysis`, { signal }), 6000, ['experiments']);
-  const audit = new Resource((signal) => api(`${path}/audit?limit=100`, { signal }), 20_000, ['experiments']);
-  const timeline = new Resource((signal) => api(`${path}/timeline`, { signal }), 15_000, ['experiments']);
-  const outcomes = new Resource(async (signal) => (await api(`${path}/variants`, { signal })).variants, 10_000, ['experiments', 'outcomes']);
+  const one = new Resource((signal) => api(path, { signal }), 6000, ['experiments'], only(name));
+  const analysis = new Resource((signal) => api(`${path}/analysis`, { signal }), 6000, ['experiments'], only(name));
+  const audit = new Resource((signal) => api(`${path}/audit?limit=100`, { signal }), 20_000, ['experiments'], only(name));
+  const timeline = new Resource((signal) => api(`${path}/timeline`, { signal }), 15_000, ['experiments'], only(name));
+  const outcomes = new Resource(async (signal) => (await api(`${path}/variants`, { signal })).variants, 10_000, ['experiments', 'outcomes'], only(name));
   const attempt_ = { unit: '', attributes: '', said: /** @type {any} */ (null) };
   let metric = '';
   const after = () => {

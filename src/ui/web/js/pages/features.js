@@ -5,7 +5,7 @@ import { ask, field, formDialog } from '../dialog.js';
 import { moment, number, percent, plural, short, withUnit } from '../format.js';
 import { card, empty, instead, originChip, ownedBy, pageHead, segments, severityChip, stale } from '../parts.js';
 import { go, keepInAddress, to } from '../router.js';
-import { api, Resource } from '../store.js';
+import { api, only, Resource } from '../store.js';
 import { pairs } from '../check-form.js';
 import { configCard, evaluateCard } from '../feature-config.js';
 
@@ -44,7 +44,7 @@ export default function features(page) {
   }
   const kind = name === '~providers' ? KINDS.providers : KINDS.features;
   let window_ = page.route.query.get('window') ?? '1h';
-  const all = new Resource(async (signal) => listOf(await api(`${kind.path}/summary?window=${window_}`, { signal })), 10_000, ['features', 'metrics', 'outcomes']);
+  const all = new Resource(async (signal) => listOf(await api(`${kind.path}/summary?window=${window_}`, { signal })), 10_000, ['features', 'providers', 'metrics', 'outcomes']);
   const draw = page.draws(() => {
     const list = all.data ?? [];
     return [
@@ -94,9 +94,9 @@ function detail(page, kind, name) {
   const ofFeature = kind === KINDS.features;
   const attempt = { unit: '', attributes: '', said: /** @type {any} */ (null) };
   let window_ = '1h';
-  const one = new Resource((signal) => api(`${path}/summary?window=${window_}${ofFeature ? '&by=provider' : '&by=model'}`, { signal }), 10_000, ['features', 'metrics', 'outcomes']);
+  const one = new Resource((signal) => api(`${path}/summary?window=${window_}${ofFeature ? '&by=provider' : '&by=model'}`, { signal }), 10_000, ['features', 'providers', 'metrics', 'outcomes'], only(name));
   // One that is known from outcomes alone has no definition, and that is no fault.
-  const definition = new Resource((signal) => api(path, { signal }).catch((error) => (error.status === 404 ? null : Promise.reject(error))), 30_000, ['features', 'config']);
+  const definition = new Resource((signal) => api(path, { signal }).catch((error) => (error.status === 404 ? null : Promise.reject(error))), 30_000, ['features', 'providers', 'config']);
   const versions = new Resource(async (signal) => {
     try {
       return await api(`${path}/config/history?limit=50`, { signal });
@@ -152,7 +152,7 @@ function detail(page, kind, name) {
 function figures(data) {
   const latency = data.latency_ms ?? {};
   const all = /** @type {[string, any, string][]} */ ([
-    ['Available', share(data.availability), data.availability_from ? `from ${data.availability_from}` : ''],
+    ['Available', share(data.availability), data.availability_from ?? ''],
     ['Errors', share(data.error_rate), `${short(data.errors ?? 0)} of ${short(data.requests ?? 0)}`],
     ['Latency p95', latency.p95 === null || latency.p95 === undefined ? '–' : withUnit(latency.p95, 'ms'), latency.p50 ? `p50 ${withUnit(latency.p50, 'ms')}` : ''],
     ['Requests', data.requests_per_minute === null ? '–' : short(data.requests_per_minute), 'a minute'],
@@ -160,7 +160,7 @@ function figures(data) {
     ['Tokens', data.tokens?.output === null || data.tokens?.output === undefined ? '–' : short(data.tokens.output), data.tokens?.input ? `${short(data.tokens.input)} in` : ''],
   ]);
   return h('section.figures', { 'aria-label': 'Key figures' }, all.map(([label, value, note]) =>
-    h('div.figure', { key: label }, h('span.name', label), h('span.value', value), h('span.change', note))));
+    h('div.figure', { key: label }, h('span.name', label), h('span.value', value.split('\u00a0')[0], value.includes('\u00a0') && h('span.unit', value.split('\u00a0')[1])), h('span.change.clip', { title: note }, note))));
 }
 
 /** @param {any} data */

@@ -50,6 +50,7 @@ export default function logs(page) {
     ...Object.fromEntries(FIELDS.map(([name, wire]) => [wire, filter[name]])),
     ...(regex() ? { regex: regex() } : { q: filter.q, case: filter.case }),
   });
+  const filtered = () => Boolean(filter.q || FIELDS.some(([name]) => filter[name]));
   const times = () => ({ from: span()[0], until: filter.from ? span()[1] : '' });
 
   const feed = new Resource(async (signal) => {
@@ -130,11 +131,9 @@ export default function logs(page) {
         card('Lines', { key: 'lines', note: lines.length ? `${moment(lines[lines.length - 1].time)} to ${moment(lines[0].time)}` : null },
           instead(feed, 'logs') ?? (lines.length
             ? h('v-list', { '.data': rows })
-            : empty('logs', 'No lines fit', words_() ? 'A longer range or fewer filters may show some.' : ['Lines come by POST ', h('code', '/api/v1/logs'), ', OTLP, Loki’s push, syslog, journald and files.'])))),
+            : empty('logs', 'No lines fit', filtered() ? 'A longer range or fewer filters may show some.' : ['Lines come by POST ', h('code', '/api/v1/logs'), ', OTLP, Loki’s push, syslog, journald and files.'])))),
     ];
   });
-
-  const words_ = () => filter.q || FIELDS.some(([name]) => filter[name]);
 
   function filters() {
     const known = fields.data ?? {};
@@ -151,7 +150,7 @@ export default function logs(page) {
       input('feature', 'Feature', known.features),
       input('environment', 'Environment', known.environments),
       input('trace', 'Trace id'),
-      (words_() || filter.from) && h('button.button.plain', { type: 'button', key: 'clear', onclick: () => set(Object.fromEntries(['q', 'case', 'from', 'until', ...FIELDS.map(([name]) => name)].map((name) => [name, ''])), true) }, 'Clear'));
+      (filtered() || filter.from) && h('button.button.plain', { type: 'button', key: 'clear', onclick: () => set(Object.fromEntries(['q', 'case', 'from', 'until', ...FIELDS.map(([name]) => name)].map((name) => [name, ''])), true) }, 'Clear'));
   }
 
   /** @param {number} i @param {number} top */
