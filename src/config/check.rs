@@ -24,6 +24,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Invalid> {
     check_scrape(settings)?;
     check_otlp(settings)?;
     check_watch(settings)?;
+    check_logs(settings)?;
     if settings.storage.path.as_os_str().is_empty() {
         return Err(invalid("storage.path", "is empty; name a directory"));
     }
@@ -105,6 +106,9 @@ fn check_counts(settings: &Settings) -> Result<(), Invalid> {
     }
     Ok(())
 }
+
+/// A log line may not have more, wherever it comes from.
+const LOG_LINE_BYTES_MOST: usize = 256 << 10;
 
 /// As Prometheus has it (`OTLPConfig.UnmarshalYAML` in `config/config.go`).
 fn check_otlp(settings: &Settings) -> Result<(), Invalid> {
@@ -250,6 +254,45 @@ fn check_watch(settings: &Settings) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// What log sources need, beyond what the machine says when they are opened.
+fn check_logs(settings: &Settings) -> Result<(), Invalid> {
+    let logs = &settings.logs;
+    at_least("logs.retention", logs.retention, Period::from_secs(3600))?;
+    for (key, value) in [
+        ("logs.syslog.connections_max", logs.syslog.connections_max),
+        ("logs.syslog.message_bytes_max", logs.syslog.message_bytes_max),
+    ] {
+        if value == 0 {
+            return Err(invalid(key, "is 0, which would refuse everything; use at least 1"));
+        }
+    }
+    if logs.syslog.message_bytes_max > LOG_LINE_BYTES_MOST {
+        return Err(invalid(
+            "logs.syslog.message_bytes_max",
+            format!("is more than {LOG_LINE_BYTES_MOST}, the most that a line may have; use less"),
+        ));
+    }
+    let zone = &logs.syslog.zone;
+    if !zone.is_empty() && jiff::tz::TimeZone::get(zone).is_err() {
+        let message = format!("{zone:?} is no time zone; use a name such as \"Europe/Amsterdam\"");
+        return Err(invalid("logs.syslog.zone", message));
+    }
+    if logs.journald.enabled && logs.journald.command.is_empty() {
+        return Err(invalid("logs.journald.command", "is empty; use \"journalctl\""));
+    }
+    for (index, file) in logs.files.iter().enumerate() {
+        let key = format!("logs.files[{index}].path");
+        if !std::path::Path::new(&file.path).is_absolute() {
+            let message = format!("{:?} is no absolute path; begin it with /", file.path);
+            return Err(invalid(&key, message));
+        }
+        if logs.files[..index].iter().any(|earlier| earlier.path == file.path) {
+            return Err(invalid(&key, format!("{:?} appears twice; remove one", file.path)));
+        }
+    }
+    Ok(())
+}
+
 fn check_definitions<T: Definition>(list: &str, definitions: &[T]) -> Result<(), Invalid> {
     for (index, definition) in definitions.iter().enumerate() {
         let name = definition.name();
@@ -306,6 +349,24 @@ mod tests {
         for (text, key) in [
             (format!("[otlp]\n{promoted}{all}"), "otlp.promote_resource_attributes"),
             (format!("[otlp]\n{promoted}{ignored}"), "otlp.ignore_resource_attributes"),
+        ] {
+            assert_eq!(scrape(&text).expect_err(&text).key, key);
+        }
+    }
+
+    #[test]
+    fn a_log_source_that_cannot_work_is_refused_at_its_key() {
+        let file = "[[logs.files]]\npath='/var/log/*.log'\n";
+        assert_eq!(scrape(file), Ok(()));
+        for (text, key) in [
+            ("[logs]\nretention='1m'\n".to_owned(), "logs.retention"),
+            ("[logs.syslog]\nzone='Mars/Olympus'\n".to_owned(), "logs.syslog.zone"),
+            (
+                "[logs.syslog]\nmessage_bytes_max='1MiB'\n".to_owned(),
+                "logs.syslog.message_bytes_max",
+            ),
+            ("[[logs.files]]\npath='app.log'\n".to_owned(), "logs.files[0].path"),
+            (format!("{file}{file}"), "logs.files[1].path"),
         ] {
             assert_eq!(scrape(&text).expect_err(&text).key, key);
         }

@@ -11,6 +11,7 @@ mod collect;
 mod example;
 mod limits;
 mod load;
+mod logs;
 mod otlp;
 mod overlay;
 mod place;
@@ -33,6 +34,7 @@ pub use auth::{Auth, AuthMode, FileToken, Role, TokenHash};
 pub use collect::{Collect, Collector};
 pub use limits::Limits;
 pub use load::{ConfigError, Flags, Inputs};
+pub use logs::{Journald, LogFile, Logs, Syslog};
 pub use otlp::{Otlp, TranslationStrategy};
 pub use query::Query;
 pub use rules::Rules;
@@ -91,6 +93,8 @@ pub struct Settings {
     pub incidents: Incidents,
     /// What is watched without being asked to.
     pub defaults: Defaults,
+    /// Log lines: how long they stay, and where they come from.
+    pub logs: Logs,
     /// How OTLP metrics become series.
     pub otlp: Otlp,
     /// Bounds on PromQL.
