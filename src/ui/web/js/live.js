@@ -126,18 +126,23 @@ function webSocket(opened, lost, probing = false) {
   url.protocol = url.protocol.replace('http', 'ws');
   const socket = new WebSocket(url);
   const timer = setTimeout(() => socket.close(), OPEN_MS);
-  socket.onopen = () => {
-    clearTimeout(timer);
-    if (!probing) {
-      say = (filter) => {
-        if (socket.readyState !== WebSocket.OPEN) return;
-        if (!filter) socket.send(JSON.stringify({ unsubscribe: ['logs'] }));
-        else socket.send(words(filter));
-      };
+  let heard = false;
+  if (!probing) {
+    say = (filter) => {
+      // What is wanted before it is open stands in the address.
+      if (socket.readyState === WebSocket.OPEN) socket.send(filter ? words(filter) : JSON.stringify({ unsubscribe: ['logs'] }));
+      else connect();
+    };
+  }
+  // Only the greeting shows that the way is open: some proxies accept what they then drop or hold back.
+  socket.onmessage = (event) => {
+    if (!heard) {
+      heard = true;
+      clearTimeout(timer);
+      opened();
     }
-    opened();
+    if (!probing) takeText(event.data);
   };
-  if (!probing) socket.onmessage = (event) => takeText(event.data);
   socket.onclose = () => {
     clearTimeout(timer);
     lost();
@@ -158,17 +163,27 @@ function webSocket(opened, lost, probing = false) {
  */
 function events(opened, lost) {
   const source = new EventSource(since('/api/v1/live/events'));
-  source.onopen = opened;
-  source.onmessage = (event) => {
-    if (event.lastEventId) lastId = event.lastEventId;
-    takeText(event.data);
-  };
-  source.onerror = () => {
+  let heard = false;
+  const fail = () => {
     // The browser would try again by itself, at its own pace and never by another way.
+    clearTimeout(timer);
     source.close();
     lost();
   };
-  return () => source.close();
+  const timer = setTimeout(fail, OPEN_MS);
+  source.onmessage = (event) => {
+    if (!heard) {
+      heard = true;
+      clearTimeout(timer);
+      opened();
+    }
+    takeText(event.data);
+  };
+  source.onerror = fail;
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
 }
 
 /**

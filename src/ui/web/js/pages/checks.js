@@ -2,7 +2,7 @@
 
 import { h, icon } from '../core.js';
 import '../beats.js';
-import { beatsOfResults } from '../beats.js';
+import { beatsOfResults, withBeat } from '../beats.js';
 import { editCheck } from '../check-form.js';
 import { ask, attempt, toast } from '../dialog.js';
 import { ago, duration, percent, plural, withUnit } from '../format.js';
@@ -29,7 +29,7 @@ export default function checksPage(page) {
     const list = visible(filter).slice(0, BARS_MAX);
     const all = await Promise.all(list.map(async (/** @type {any} */ one) => [one.name, { beats: beatsOfResults(await api(`checks/${one.name}/results?limit=${BEATS}`, { signal })), label: one.name }]));
     return Object.fromEntries(all);
-  }, 10_000, ['checks']);
+  }, 10_000, ['checks'], withBeat);
   let busy = false;
 
   const draw = page.draws(() => {

@@ -5,7 +5,7 @@ import { h, icon } from '../core.js';
 import '../chart.js';
 import { linesOf, ofAlert } from '../chart.js';
 import '../beats.js';
-import { beatOf, beatsOfResults } from '../beats.js';
+import { beatsOfResults, withBeat } from '../beats.js';
 import { buttons } from '../acts.js';
 import { strip } from '../figures.js';
 import { ago, duration, number, percent, plural, short, shortNames, span, unitOf, withUnit } from '../format.js';
@@ -44,11 +44,7 @@ export default function overview(page) {
     const list = (checks.data ?? (await api('checks?limit=1000', { signal }))).toSorted(byState).slice(0, CHECKS_SHOWN);
     const all = await Promise.all(list.map(async (/** @type {any} */ one) => [one.name, { beats: beatsOfResults(await api(`checks/${one.name}/results?limit=${BEATS}`, { signal })), label: one.name }]));
     return Object.fromEntries(all);
-  }, 10_000, ['checks'], (data, type, frame) => {
-    const known = data[frame?.name];
-    if (type !== 'check.result' || !known) return type === 'check.result' || type === 'check.changed' ? data : undefined;
-    return { ...data, [frame.name]: { ...known, beats: [...known.beats, beatOf(frame)].slice(-BEATS) } };
-  });
+  }, 10_000, ['checks'], withBeat);
 
   const trial = new Resource(async (signal) => {
     const running = (await api('experiments?limit=200', { signal })).filter((/** @type {any} */ one) => one.status === 'running');
