@@ -245,7 +245,7 @@ function signIn() {
           return;
         }
         try {
-          await sendToken(input.value.trim());
+          await sendToken(input.value.trim(), /** @type {HTMLInputElement} */ (by('remember')).checked);
         } catch (error) {
           refused = /** @type {any} */ (error).status === 401 ? 'This token is not known, or was revoked.' : /** @type {Error} */ (error).message;
           signIn();
@@ -257,6 +257,7 @@ function signIn() {
     h('div.field', h('label', { for: 'token' }, 'Token'),
       h('input', { id: 'token', type: 'password', autocomplete: 'current-password', 'aria-describedby': wrong ? 'token-bad' : null }),
       wrong && h('span.bad', { id: 'token-bad', role: 'alert' }, wrong)),
+    h('div.checkline', h('input', { id: 'remember', type: 'checkbox' }), h('label', { for: 'remember' }, 'Stay signed in on this device for 30 days')),
     h('button.button.main', { type: 'submit' }, 'Sign in'))),
   ]);
   by('token').focus();

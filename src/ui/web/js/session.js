@@ -33,9 +33,13 @@ export async function learn() {
   }
 }
 
-/** Shows a token to the server, which answers with a cookie. @param {string} token */
-export async function signIn(token) {
-  await api('session', { method: 'POST', body: { token } });
+/**
+ * Shows a token to the server, which answers with a cookie.
+ * @param {string} token
+ * @param {boolean} remember whether the session outlives the browser's
+ */
+export async function signIn(token, remember) {
+  await api('session', { method: 'POST', body: { token, remember } });
   await learn();
 }
 
