@@ -2,7 +2,7 @@
 
 import { h, icon, render, schedule } from './core.js';
 import { openDialog } from './dialog.js';
-import { learn, may, session, signIn as sendToken, signOut } from './session.js';
+import { learn, may, notice, session, signIn as sendToken, signOut } from './session.js';
 import { start as startFeed, state as feedState, tier } from './live.js';
 import { go, route, startRouter, to } from './router.js';
 import { api, incidents, refreshAll, refreshFailed, signedOut } from './store.js';
@@ -106,6 +106,7 @@ function pageOf(here) {
   onend(theme.watch(later));
   onend(keysOn.watch(later));
   onend(session.watch(later));
+  onend(notice.watch(later));
   return {
     host: main,
     route: route.value,
@@ -188,7 +189,8 @@ async function drawHost() {
     ]);
     const host = name?.result?.[0]?.metric.nodename ?? location.hostname;
     const up = (Date.parse(run.serverTime ?? new Date().toISOString()) - Date.parse(run.startTime)) / 1000;
-    hostLines = [h('strong', host), `v${build.applicationVersion ?? build.version} · up ${span(up)}`];
+    notice.value = run.notice ?? '';
+    hostLines = [notice.value && h('span.notice', notice.value), h('strong', host), `v${build.applicationVersion ?? build.version} · up ${span(up)}`];
     drawSession();
   } catch {
     // The connection's own mark says that nobody answers.

@@ -7,7 +7,8 @@ import { api, feedIsLive, overview, parameters, refreshAll, reachable, signedOut
 
 const OPEN_MS = 3000;
 const SILENCE_MS = 30_000;
-const POLL_MS = 1000;
+/** The server holds each question for a second, or until there is something. */
+const POLL_MS = 200;
 const RETRY_BEST_MS = 60_000;
 const BACK_OFF_MS = 400;
 const BACK_OFF_MAX_MS = 15_000;
@@ -37,19 +38,19 @@ let again = null;
 /** What every page wants to hear of; log lines only come to who asks for them. */
 const TOPICS = ['overview', 'metrics', 'checks', 'incidents', 'rules', 'experiments', 'features', 'deliveries', 'config'];
 
-/** @type {Set<(type: string, data: any) => void>} */
+/** @type {Set<(type: string, data: any, skipped: number) => void>} */
 const listeners = new Set();
 
 /**
- * Hears every frame.
- * @param {(type: string, data: any) => void} listener
+ * Hears every frame; `skipped` log lines were left out of it.
+ * @param {(type: string, data: any, skipped: number) => void} listener
  */
 export function listen(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** @typedef {{level?: string, source?: string[], feature?: string[], q?: string}} LogFilter */
+/** What the server's filter of lines knows: level, source, feature, environment, trace_id, user_id, q, regex, case. @typedef {Record<string, string | boolean>} LogFilter */
 /** The log lines that are wanted, or null. @type {LogFilter | null} */
 let logFilter = null;
 /** Says it to the server without connecting anew, where the way allows it. @type {((filter: LogFilter | null) => void) | null} */
@@ -67,7 +68,7 @@ function words(filter) {
   return JSON.stringify(filter ? { subscribe: [...TOPICS, 'logs'], filter: { logs: filter } } : { subscribe: TOPICS });
 }
 
-/** @param {{id?: string | number, type?: string, data?: any}} frame */
+/** @param {{id?: string | number, type?: string, data?: any, skipped?: number}} frame */
 function take(frame) {
   lastHeard = Date.now();
   if (frame.type === 'reset') {
@@ -83,7 +84,7 @@ function take(frame) {
   }
   if (frame.id !== undefined) lastId = String(frame.id);
   if (!frame.type || frame.type === 'heartbeat') return;
-  for (const listener of listeners) listener(frame.type, frame.data);
+  for (const listener of listeners) listener(frame.type, frame.data, frame.skipped ?? 0);
   tellAll(topicOf(frame.type), frame.type, frame.data);
 }
 
@@ -100,12 +101,14 @@ export function topicOf(type) {
 
 /** @param {string} text */
 function takeText(text) {
+  let frame;
   try {
-    const frame = JSON.parse(text);
-    for (const one of Array.isArray(frame) ? frame : [frame]) take(one);
+    frame = JSON.parse(text);
   } catch {
     // A frame that cannot be read is one that we do not know.
+    return;
   }
+  take(frame);
 }
 
 /** The address with the id to go on from. @param {string} path @param {boolean} [all] with what is wanted, where it cannot be said later */

@@ -6,10 +6,13 @@ import { Signal } from './core.js';
 import { api, signedOut } from './store.js';
 
 /** @typedef {'read' | 'send' | 'operate' | 'administer'} Permission */
-/** @typedef {{mode: 'open' | 'token', name: string, role: string, may: Permission[], via: 'cookie' | 'header' | 'none', demo?: boolean}} Session */
+/** @typedef {{mode: 'open' | 'token', name: string, role: string, may: Permission[], via: 'cookie' | 'header' | 'none'}} Session */
 
 /** Nobody is known until the server was asked. @type {Signal<Session | null>} */
 export const session = new Signal(/** @type {any} */ (null));
+
+/** What whoever runs this instance says to all who look at it, like that it is a demo. */
+export const notice = new Signal('');
 
 /** What a server without sessions lets everybody do who reaches it. @type {Session} */
 const EVERYBODY = { mode: 'open', name: '', role: '', may: ['read', 'send', 'operate', 'administer'], via: 'none' };

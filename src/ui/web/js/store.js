@@ -120,6 +120,8 @@ export class Resource {
     this.every = every;
     this.topics = topics;
     this.patch = patch;
+    /** Whether asking again and again can be left out for now. @type {(() => boolean) | null} */
+    this.idle = null;
     /** When it was asked for last, and what asks again soon. */
     this.askedAt = 0;
     /** @type {any} */
@@ -218,7 +220,13 @@ export class Resource {
       return;
     }
     const slower = this.error?.missing ? 12 : 1;
-    this.timer = setTimeout(() => this.refresh(), this.every * slower * pace());
+    this.timer = setTimeout(() => this.poll(), this.every * slower * pace());
+  }
+
+  /** Asks again because time has passed, unless that is of no use now. */
+  poll() {
+    if (this.idle?.()) this.timer = setTimeout(() => this.poll(), this.every);
+    else this.refresh();
   }
 }
 
