@@ -10,7 +10,7 @@ const AXE = await readFile(new URL('node_modules/axe-core/axe.min.js', import.me
 const RULES = { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } };
 const DIALOGS = [
   ['checks', 'Add check'], ['rules', 'Add rule'], ['rules', 'Add objective'], ['incidents/1', 'Resolve'], ['experiments', 'New experiment'], ['experiments/one-page-checkout', 'Complete'],
-  ['experiments/button', 'Edit'], ['features', 'Add feature'], ['features/checkout', 'Change'], ['features/checkout', 'What version 2 changed'], ['logs', 'Export'],
+  ['experiments/button', 'Edit'], ['features', 'Add feature'], ['features/checkout', 'Change'], ['features/checkout', 'Changes of version 2'], ['logs', 'Export'],
   ['settings/channels', 'Add channel'], ['settings/silences', 'Add silence'], ['settings/maintenance', 'Add window'], ['settings/tokens', 'Make token'], ['settings/storage', 'Back up'],
 ];
 let site;

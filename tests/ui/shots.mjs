@@ -96,5 +96,6 @@ try {
 
 /** Fewer colours where pngquant is there: a page has few. @param {string} file */
 function squeeze(file) {
-  spawnSync('pngquant', ['--force', '--ext', '.png', '--speed', '1', '128', file]);
+  const { error } = spawnSync('pngquant', ['--force', '--ext', '.png', '--speed', '1', '128', file]);
+  if (error) spawnSync('convert', [file, '-dither', 'None', '-colors', '160', `png8:${file}`]);
 }

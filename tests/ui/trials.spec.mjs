@@ -135,7 +135,7 @@ test('a feature is defined, configured, compared, taken back and evaluated', { t
     await page.locator('section[aria-label=Configuration]').getByText(why).waitFor();
     if (why === 'first') await page.getByRole('button', { name: 'Change', exact: true }).click();
   }
-  await page.getByRole('button', { name: 'What version 2 changed' }).click();
+  await page.getByRole('button', { name: 'Changes of version 2' }).click();
   const diff = page.locator('dialog .diff');
   assert.deepEqual(await diff.locator('code.strong').allTextContents(), ['/fast', '/limit']);
   await page.keyboard.press('Escape');

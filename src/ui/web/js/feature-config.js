@@ -49,8 +49,8 @@ export function configCard(name, path, versions, draw) {
           h('div.top', h('span.strong', `Version ${one.version}`), h('span.when', moment(one.at))),
           h('p.faint', [one.author, one.comment, one.restored && `version ${one.restored} again`].filter(Boolean).join(' · '))),
         h('div.actions.side',
-          list[i + 1] && h('button.button', { type: 'button', 'aria-label': `What version ${one.version} changed`, onclick: () => showDiff(path, list[i + 1].version, one.version) }, 'Changes'),
-          one !== newest && h('button.button', { type: 'button', 'aria-label': `What changed since version ${one.version}`, onclick: () => showDiff(path, one.version, newest.version) }, 'Against newest'),
+          list[i + 1] && h('button.button', { type: 'button', 'aria-label': `Changes of version ${one.version}`, onclick: () => showDiff(path, list[i + 1].version, one.version) }, 'Changes'),
+          one !== newest && h('button.button', { type: 'button', 'aria-label': `Against newest: version ${one.version}`, onclick: () => showDiff(path, one.version, newest.version) }, 'Against newest'),
           one !== newest && h('button.button.acts', { type: 'button', 'aria-label': `Go back to version ${one.version}`, onclick: () => back(one) }, 'Go back'))))))
       : empty('settings', 'No configuration yet', 'Prompts, models, limits: any JSON, with all its versions, handed to applications by one call.')));
 }
