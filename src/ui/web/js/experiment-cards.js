@@ -75,7 +75,7 @@ export function aboutCard(data) {
 export function auditCard(audit) {
   return card('History', { class: 'w6', key: 'audit', note: audit.data?.length ? `${audit.data.length} entries` : null },
     instead(audit, 'history') ?? h('ol.timeline', (audit.data ?? []).map((/** @type {any} */ entry, /** @type {number} */ i) => h('li', { key: entry.number ?? i, class: /breached|rolled_back|cancelled/.test(entry.kind) ? 'crit' : /completed|started/.test(entry.kind) ? 'good' : '' },
-      h('div', h('span.strong', entry.kind.replaceAll('_', ' ')), entry.by && h('span.muted', ` by ${entry.by}`)), entry.note && h('p.muted', entry.note), h('time.faint', { datetime: entry.at }, moment(entry.at))))));
+      h('div', h('span.strong', KINDS[entry.kind] ?? entry.kind.replaceAll('_', ' ')), entry.by && h('span.muted', ` by ${entry.by}`)), entry.note && h('p.muted', entry.note), h('time.faint', { datetime: entry.at }, moment(entry.at))))));
 }
 
 /** What guards it, and how that stands. @param {any} analysis */
@@ -154,6 +154,12 @@ export function outcomesCard(outcomes) {
     h('thead', h('tr', h('th', 'Variant'), h('th.right', 'Requests'), h('th.right', 'Errors'), h('th.right', 'Latency p95'), h('th.right', 'Cost of one'), h('th.right.hide-phone', 'Tokens out'))),
     h('tbody', list.map((one) => h('tr', { key: one.name }, h('td.name', one.name), h('td.right', short(one.requests)), h('td.right', share(one.error_rate)), h('td.right', withUnit(one.latency_ms.p95, 'ms')), h('td.right', number(one.cost_per_request)), h('td.right.hide-phone', short(one.tokens.output))))))));
 }
+
+/** What happened, in words. @type {Record<string, string>} */
+const KINDS = {
+  created: 'Made', changed: 'Changed', started: 'Started', paused: 'Paused', resumed: 'Resumed', completed: 'Completed', cancelled: 'Cancelled', rolled_back: 'Rolled back',
+  stepped: 'Went a step further', held: 'Held', switched: 'Switched', epoch: 'New split of the traffic', breached: 'A guardrail was breached', deleted: 'Deleted',
+};
 
 const REASONS = /** @type {Record<string, string>} */ ({ hash: 'by the hash of its id', forced: 'it is forced', sticky: 'it was exposed before', control: 'the control' });
 

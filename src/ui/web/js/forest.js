@@ -80,7 +80,7 @@ export function forest(analysis, experiment) {
     h('div.head', { key: 'h6' }),
     metrics.map((metric) => [
       h('div.sep', { key: `${metric.name}-sep` }),
-      metric.comparisons.map((/** @type {any} */ one, /** @type {number} */ i) => row(metric, one, i, x, ticks)),
+      metric.comparisons.map((/** @type {any} */ one, /** @type {number} */ i) => row(metric, one, i, x, ticks, end)),
     ]));
 }
 
@@ -90,8 +90,9 @@ export function forest(analysis, experiment) {
  * @param {number} place
  * @param {(value: number) => string} x
  * @param {number[]} ticks
+ * @param {number} end where the axis ends: an interval that goes on beyond it has no cap there
  */
-function row(metric, one, place, x, ticks) {
+function row(metric, one, place, x, ticks, end) {
   const shown = interval(one);
   const way = tone(metric, one);
   const key = `${metric.name}/${one.variant}`;
@@ -107,7 +108,7 @@ function row(metric, one, place, x, ticks) {
       shown && [
         h('svg', { x: x(shown.at - 3 * sd), width: `${Number.parseFloat(x(shown.at + 3 * sd)) - Number.parseFloat(x(shown.at - 3 * sd))}%`, y: '10%', height: '80%', viewBox: '-3 -1 6 2', preserveAspectRatio: 'none' }, h('path.belly', { d: BELL })),
         h('line.ci', { x1: x(shown.low), x2: x(shown.high), y1: '50%', y2: '50%' }),
-        [shown.low, shown.high].map((value) => h('line.ci', { x1: x(value), x2: x(value), y1: '36%', y2: '64%' })),
+        [shown.low, shown.high].filter((value) => Math.abs(value) <= end).map((value) => h('line.ci', { x1: x(value), x2: x(value), y1: '36%', y2: '64%' })),
         h('circle.dot', { cx: x(shown.at), cy: '50%', r: 4.5 }),
       ])),
     h('span.change-cell', { key: `${key}-c` },

@@ -131,13 +131,13 @@ function acts(data, path, after, owned) {
   const possible = data.possible ?? { draft: ['start', 'cancel'], running: ['pause', 'complete', 'cancel'], paused: ['resume', 'complete', 'cancel'] }[/** @type {string} */ (data.status)] ?? [];
   const words = /** @type {Record<string, [string, string, boolean]>} */ ({
     start: ['Start', 'Units begin to get variants. The definition can then hardly be changed.', false],
-    pause: ['Pause', 'New units get the control, or nothing. What was assigned stays.', false],
-    resume: ['Resume', 'Units get variants again.', false],
-    complete: ['Complete', 'Nobody new takes part, and the result is final.', false],
-    cancel: ['Cancel it', 'It ends without a result.', true],
+    pause: ['Pause', 'Nobody new takes part. Whoever is in it keeps the variant.', false],
+    resume: ['Resume', 'It goes on. Breaches until now are accepted, and their incidents end.', false],
     step: ['Next step', 'The other variant gets its next share of the traffic.', false],
     switch: ['Switch', 'All traffic goes to the other variant.', true],
-    rollback: ['Roll back', 'All traffic goes to the control.', true],
+    complete: ['Complete', 'Nobody new takes part, and the result is final.', false],
+    rollback: ['Roll back', 'It ends, and everybody gets the control.', true],
+    cancel: ['Cancel it', 'It ends, and nothing follows.', true],
   });
   const does = (/** @type {string} */ act) => {
     const [title, text, danger] = words[act];
@@ -158,7 +158,8 @@ function acts(data, path, after, owned) {
       },
     });
   };
-  const known = possible.filter((/** @type {string} */ act) => act in words);
+  // What ends it for good stands last.
+  const known = Object.keys(words).filter((act) => possible.includes(act));
   return [
     known.map((/** @type {string} */ act) => h('button.button.acts', { type: 'button', key: act, class: act === 'start' ? 'main' : '', onclick: () => does(act) }, words[act][0])),
     h('button.button.acts', { type: 'button', key: 'edit', disabled: Boolean(owned), title: owned, onclick: () => editExperiment(data, after) }, 'Edit'),
