@@ -64,7 +64,7 @@ test('axes have round steps and hold what they show', async () => {
 
 test('a dense line keeps its lowest and highest, and a gap breaks it', async () => {
   const points = await page.evaluate(async () => {
-    const { trace } = await import('/ui/@/js/scale.js');
+    const { trace } = await import(`${root}/js/scale.js`);
     const x = Float64Array.from({ length: 10_000 }, (_, i) => i * 1000);
     const y = Float32Array.from(x, (_, i) => (i === 5003 ? 99 : i === 7001 ? -99 : 1));
     const out = [];
