@@ -63,8 +63,8 @@ test('axes have round steps and hold what they show', async () => {
 });
 
 test('a dense line keeps its lowest and highest, and a gap breaks it', async () => {
-  const points = await page.evaluate(async () => {
-    const { trace } = await import(`${root}/js/scale.js`);
+  const points = await page.evaluate(async (path) => {
+    const { trace } = await import(path);
     const x = Float64Array.from({ length: 10_000 }, (_, i) => i * 1000);
     const y = Float32Array.from(x, (_, i) => (i === 5003 ? 99 : i === 7001 ? -99 : 1));
     const out = [];
@@ -72,7 +72,7 @@ test('a dense line keeps its lowest and highest, and a gap breaks it', async () 
     const broken = [];
     trace({ x: Float64Array.from([0, 1000, 9000, 10_000]), y: Float32Array.from([1, NaN, 1, 2]) }, (ms) => ms, (value) => value, 0, 10_000, 2500, 1.5, (_px, _py, begins) => broken.push(begins));
     return { count: out.length, high: Math.max(...out.map((one) => one[1])), low: Math.min(...out.map((one) => one[1])), begins: out.filter((one) => one[2]).length, ordered: out.every((one, i) => i === 0 || one[0] >= out[i - 1][0]), broken };
-  });
+  }, `${root}/js/scale.js`);
   assert.ok(points.count < 300, `${points.count} points`);
   assert.deepEqual([points.high, points.low, points.begins, points.ordered], [99, -99, 1, true]);
   assert.deepEqual(points.broken, [true, true, false]);

@@ -137,6 +137,7 @@ test('a feature is defined, configured, compared, taken back and evaluated', { t
   }
   await page.getByRole('button', { name: 'Changes of version 2' }).click();
   const diff = page.locator('dialog .diff');
+  await diff.waitFor();
   assert.deepEqual(await diff.locator('code.strong').allTextContents(), ['/fast', '/limit']);
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Go back to version 1' }).click();
