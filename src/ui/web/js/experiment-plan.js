@@ -140,7 +140,9 @@ export async function plan(state) {
     effect: share ? worse * Math.abs(effect) : Math.abs(effect), ...(share ? { baseline: state.baseline } : { std_dev: state.deviation }),
     power: state.power, alpha: state.alpha, ratio: control / least, method: state.method, comparisons: state.correction === 'none' ? 1 : primaries * others.length,
   })}`);
-  const units = Math.ceil((need.variant / least) * weights.reduce((/** @type {number} */ sum, /** @type {number} */ weight) => sum + weight, 0));
+  const whole = weights.reduce((/** @type {number} */ sum, /** @type {number} */ weight) => sum + weight, 0);
+  // What rounding of fractions leaves over is not another unit.
+  const units = Math.ceil(Number((need.variant * (whole / least)).toPrecision(12)));
   const perDay = Number(state.perDay);
   return { control: need.control, variant: need.variant, units, days: perDay > 0 ? (units / perDay) * (100 / Math.max(1, Number(state.traffic_allocation))) : null };
 }
