@@ -31,6 +31,7 @@ mod objectives;
 mod objects;
 mod otlp;
 mod outcomes;
+mod overview;
 mod page;
 mod params;
 mod ping;
