@@ -71,7 +71,7 @@ async fn checks_and_incidents_are_counted_as_they_are_now() {
     .expect("an alert");
     let signals = vec![Signal::Firing(Box::new(alert))];
     let watch = &served.app.engine().expect("open").watch;
-    watch.commit(Batch { writes: Vec::new(), signals }).await.expect("committed");
+    watch.commit(Batch { signals, ..Batch::default() }).await.expect("committed");
     let (_, answer) = get(&served, "/api/v1/overview").await;
     let incidents = &answer["data"]["incidents"];
     assert_eq!((&incidents["active"], &incidents["acknowledged"]), (&json!(1), &json!(0)));
