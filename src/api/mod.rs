@@ -33,6 +33,7 @@ mod objects;
 mod openapi;
 mod otlp;
 mod outcomes;
+mod overview;
 mod page;
 mod params;
 mod ping;

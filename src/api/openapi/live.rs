@@ -34,6 +34,9 @@ pub(super) fn operations() -> Vec<Operation> {
     let mut polling = following.clone();
     polling.push(query("wait", text("How long to wait for something; a second, at most 25.")));
     vec![
+        get("/api/v1/overview", Read, "Show how everything is")
+            .says("Evaluates nothing: what it shows is kept up to date beforehand.")
+            .answers(refer("Overview")),
         get("/api/v1/live", Read, "Follow the feed over a WebSocket")
             .says("Frames are JSON texts. A client may say `{\"subscribe\":[…],\"filter\":{…}}` and `{\"unsubscribe\":[…]}`. See docs/live.md.")
             .takes(&following)

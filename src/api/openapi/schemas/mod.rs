@@ -7,6 +7,7 @@ mod feature;
 mod incident;
 mod live;
 mod notify;
+mod overview;
 mod rule;
 
 use serde_json::{Map, Value, json};
@@ -32,6 +33,7 @@ pub(super) fn all() -> Value {
         experiment::schemas(),
         feature::schemas(),
         live::schemas(),
+        overview::schemas(),
     ]
     .into_iter()
     .flatten()
