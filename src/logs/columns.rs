@@ -1,7 +1,8 @@
 //! Lines in memory, column by column: the form that is packed, unpacked and searched.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use crate::model::{LogId, LogLevel, LogLine, LogMetadata, StoredLine, Timestamp};
 

@@ -356,3 +356,46 @@ async fn the_keeper_lets_go_what_is_too_old() {
     logs.close().await;
     drop((logs, pipeline));
 }
+
+#[test]
+fn verify_looks_into_every_value_and_a_salvage_saves_each_line_once() {
+    let mut bench = Bench::new();
+    let noted = |n: i64| LogLine {
+        trace_id: format!("t{n}"),
+        metadata: crate::model::LogMetadata::from_stored(format!("{{\"n\":{n}}}")),
+        ..said(n, &format!("line {n}"))
+    };
+    bench.write((0..30).map(noted).collect());
+    bench.keeper.pack(at(0)).expect("packs");
+    // What was in the journal may still be in pages that nobody uses.
+    bench.write((10..20).map(noted).collect());
+    let looked_into = std::cell::Cell::new(0);
+    let inspect = |table, key: &[u8], payload: &[u8]| match table {
+        Table::Logs | Table::LogJournal => {
+            looked_into.set(looked_into.get() + 1);
+            crate::logs::inspect(table, key, payload)
+        }
+        _ => Ok(()),
+    };
+    let report = crate::store::verify(&bench.snapshot(), 1, &inspect, &|_| {}).expect("readable");
+    assert_eq!(report.damage, Vec::<String>::new());
+    // The mark, six parts of a block, a record.
+    assert_eq!(looked_into.get(), 8);
+    let broken: [(&[u8], &[u8]); 4] =
+        [(&[9], &[]), (&[0], &[1]), (&[1, 0], &[]), (&[2; 9], &[200])];
+    for (key, payload) in broken {
+        assert!(crate::logs::inspect(Table::Logs, key, payload).is_err(), "{key:?}");
+    }
+    assert!(crate::logs::inspect(Table::LogJournal, &[0; 8], &[9]).is_err());
+
+    let Bench { core, keeper, folder, all } = bench;
+    drop((core, keeper));
+    let target = tempfile::tempdir().expect("a folder");
+    let medium = DiskMedium::open(&target.path().join("db")).expect("a folder");
+    let store = Store::open(Arc::new(medium), StoreOptions::default(), &|_| {}).expect("opens");
+    crate::tsdb::salvage(&folder.path().join("db"), &store, &|_| {}).expect("salvages");
+    drop(store);
+    let core = Core::open(open_tsdb(&target), at(0)).expect("opens");
+    let query = LogQuery { order: Order::Oldest, limit: 100, ..LogQuery::default() };
+    assert_eq!(core.query(&query, GO_ON).expect("readable").lines, all);
+}
