@@ -6,6 +6,7 @@
 //! [`Telemetry`] and hands it down. Start reading at [`Telemetry`].
 
 mod instruments;
+mod live;
 mod render;
 mod sending;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 use std::sync::atomic::Ordering;
 
 pub use instruments::{Counter, DurationHistogram, Gauge, LabeledCounter};
+pub use live::LiveClients;
 pub use render::{Collected, RowSink, Sink, TextSink};
 pub use sending::Sending;
 
@@ -171,6 +173,8 @@ pub struct Telemetry {
     pub watch_commits: LabeledCounter<1>,
     /// Notifications on their way to channels.
     pub sending: Sending,
+    /// Clients of the live feed.
+    pub live: LiveClients,
 }
 
 impl Default for Telemetry {
@@ -224,6 +228,7 @@ impl Telemetry {
             deliveries: LabeledCounter::new(["outcome"]),
             watch_commits: LabeledCounter::new(["outcome"]),
             sending: Sending::new(QUERY_BOUNDS_S),
+            live: LiveClients::new(),
         }
     }
 
@@ -293,6 +298,7 @@ impl Telemetry {
         sink.family("vedette_log_lines_total", C, "Log lines taken, by level, source and feature.");
         self.log_lines.points(sink);
         self.sending.render(sink);
+        self.live.render(sink);
 
         let counters = [
             (
