@@ -9,6 +9,8 @@ mod instruments;
 mod live;
 mod render;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::Ordering;
 
@@ -99,6 +101,8 @@ pub struct Telemetry {
     pub exemplars_skipped: Counter,
     /// How long commits took, the sync included.
     pub commit_duration: DurationHistogram,
+    /// Log lines that were made durable, by `level`, `source` and `feature`.
+    pub log_lines: LabeledCounter<3>,
     /// Commits that failed as a whole.
     pub commit_failures: Counter,
     /// Bytes written to the journal.
@@ -188,6 +192,7 @@ impl Telemetry {
             histograms_ingested: Counter::default(),
             exemplars_skipped: Counter::default(),
             commit_duration: DurationHistogram::new(COMMIT_BOUNDS_S),
+            log_lines: LabeledCounter::new(["level", "source", "feature"]),
             commit_failures: Counter::default(),
             journal_bytes: Counter::default(),
             queue_samples: Gauge::default(),
@@ -290,6 +295,8 @@ impl Telemetry {
         }
         sink.family("vedette_http_requests_total", C, "HTTP requests, by handler and status code.");
         self.http_requests.points(sink);
+        sink.family("vedette_log_lines_total", C, "Log lines taken, by level, source and feature.");
+        self.log_lines.points(sink);
         self.sending.render(sink);
         self.live.render(sink);
 
@@ -391,6 +398,3 @@ impl Telemetry {
 
 /// The ordering of every access here: the numbers stand for themselves and guard nothing.
 const RELAXED: Ordering = Ordering::Relaxed;
-
-#[cfg(test)]
-mod tests;
