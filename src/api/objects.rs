@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, Response, StatusCode};
+use axum::http::{Response, StatusCode};
 use axum::routing::{MethodRouter, get};
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ use crate::model::{Definition, Origin, parse_duration_ms};
 
 use super::json::{seconds, success};
 use super::params::Params;
-use super::request::{header_text, read_json};
+use super::request::{idempotency_key, read_json};
 use super::state::App;
 use super::{ApiError, ErrorKind};
 
@@ -74,9 +74,6 @@ const SHOWN_ALWAYS: [&str; 3] = ["origin", "created_at", "updated_at"];
 
 /// Objects in one page, unless asked for fewer.
 const PAGE: usize = 1000;
-
-/// A request that was made before carries the same key again.
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl From<WatchError> for ApiError {
     fn from(error: WatchError) -> Self {
@@ -170,7 +167,7 @@ pub(super) fn find<T: Object>(app: &App, name: &str) -> Result<Arc<Defined<T>>, 
 
 /// `POST /api/v1/{plural}`. With an `Idempotency-Key`, what exists just so is what was made.
 async fn create<T: Object>(State(app): State<Arc<App>>, request: Request) -> Answered {
-    let repeated = !header_text(request.headers(), &IDEMPOTENCY_KEY).is_empty();
+    let repeated = idempotency_key(request.headers())?.is_some();
     let body: Value = read_json(&app, request).await?;
     let definition: T = read_definition(body)?;
     if repeated

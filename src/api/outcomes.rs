@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, Response};
+use axum::http::Response;
 use serde_json::json;
 
 use crate::decode::outcomes::read_outcomes;
@@ -14,7 +14,7 @@ use crate::features::{OutcomeBounds, check_outcome};
 
 use super::ingest::inflate;
 use super::json::success;
-use super::request::{header_text, read_large};
+use super::request::{idempotency_key, read_large};
 use super::state::App;
 use super::{ApiError, ErrorKind};
 
@@ -24,8 +24,6 @@ const OUTCOMES_MAX: usize = 50_000;
 const REFUSED_SHOWN: usize = 20;
 /// How far clocks may differ: outcomes later than this are refused, in milliseconds.
 const FUTURE_MS_MAX: i64 = 600_000;
-/// A request that was made before carries the same key again.
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl From<LedgerError> for ApiError {
     fn from(error: LedgerError) -> Self {
@@ -52,8 +50,7 @@ pub(super) async fn outcomes(
     let engine = app.engine()?;
     engine.pipeline.check_open()?;
     let (headers, body) = read_large(&app, request).await?;
-    let key = Some(header_text(&headers, &IDEMPOTENCY_KEY)).filter(|key| !key.is_empty());
-    let key = key.map(str::to_owned);
+    let key = idempotency_key(&headers)?;
     let body = inflate(&app, &headers, body)?;
     let batch = read_outcomes(&body)
         .map_err(|error| ApiError::bad_data(format!("nothing was taken: {error}")))?;

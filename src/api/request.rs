@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderName, Method};
 use serde::de::DeserializeOwned;
 
 use super::body::read_body;
@@ -66,8 +66,24 @@ pub(super) async fn read_large(
 }
 
 /// The text of a header; empty where it is absent or not text.
-pub(super) fn header_text<'h>(headers: &'h HeaderMap, name: &axum::http::HeaderName) -> &'h str {
+pub(super) fn header_text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+/// A request that was made before carries the same key again.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Its length at most: a UUID, a hash, a path and a number.
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 256;
+
+/// What tells a repeated request from a new one, if the sender says.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let key = header_text(headers, &IDEMPOTENCY_KEY);
+    if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+        let said = format!("Idempotency-Key: at most {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
+        return Err(ApiError::bad_data(said));
+    }
+    Ok(Some(key).filter(|key| !key.is_empty()).map(str::to_owned))
 }
 
 /// Runs work that reads the database on a thread where it may block.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, Response};
+use axum::http::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::engine::experiments::ledger::{EXPOSURES_PAGE_MAX, ExposureFilter, ID_BYTES_MAX};
+use crate::engine::experiments::ledger::{EXPOSURES_PAGE_MAX, ExposureFilter};
 use crate::experiments::check_unit;
 use crate::experiments::machine::Act;
 use crate::model::{ResultEntry, Timestamp};
@@ -21,7 +21,7 @@ use crate::api::ingest::inflate;
 use crate::api::json::success;
 use crate::api::objects::paged;
 use crate::api::params::Params;
-use crate::api::request::{blocking, header_text, read_large};
+use crate::api::request::{blocking, idempotency_key, read_large};
 use crate::api::state::App;
 
 type Answered = Result<Response<Body>, ApiError>;
@@ -32,8 +32,6 @@ const RESULTS_MAX: usize = 50_000;
 const REFUSED_SHOWN: usize = 20;
 /// Exposures in one page, unless asked for another number.
 const PAGE: usize = 100;
-/// A request that was made before carries the same key again.
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// `POST /api/v1/experiments/{name}/results`: `{"results":[…]}`, one result, an array of results,
 /// or one of these per line (NDJSON). Good ones are kept when others are not; what is answered as
@@ -47,12 +45,7 @@ pub(super) async fn results(
     engine.pipeline.check_open()?;
     let experiment = in_force(&app, &name)?;
     let (headers, body) = read_large(&app, request).await?;
-    let key = header_text(&headers, &IDEMPOTENCY_KEY);
-    if key.len() > ID_BYTES_MAX {
-        let said = format!("Idempotency-Key: at most {ID_BYTES_MAX} bytes");
-        return Err(ApiError::bad_data(said));
-    }
-    let key = (!key.is_empty()).then(|| key.to_owned());
+    let key = idempotency_key(&headers)?;
     let body = inflate(&app, &headers, body)?;
     let read = read_results(&body)
         .map_err(|error| ApiError::bad_data(format!("nothing was taken: {error}")))?;
