@@ -90,11 +90,8 @@ async fn export(app: &Arc<App>, request: Request, form: Form) -> Result<Rejected
     };
     let written = pipeline.write(Way::Otlp, intake).await?;
     let count = written.refusals.total();
-    let message = if written.refusals.is_empty() {
-        String::new()
-    } else {
-        written.refusals.to_string()
-    };
+    let message =
+        if written.refusals.is_empty() { String::new() } else { written.refusals.to_string() };
     Ok(Rejected { what: "rejectedDataPoints", count, message })
 }
 

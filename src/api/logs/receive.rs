@@ -9,13 +9,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, header};
 use serde_json::json;
 
+use crate::api::ApiError;
 use crate::api::error::no_content;
 use crate::api::ingest::inflate;
 use crate::api::json::success;
 use crate::api::otlp::{self as otlp_answer, Rejected};
 use crate::api::request::{blocking, header_text, read_large};
 use crate::api::state::App;
-use crate::api::{ApiError, ErrorKind};
 use crate::decode::Encoding;
 use crate::decode::inflate::snappy_into;
 use crate::decode::logs::{LogBatch, LogBounds, read_json, read_loki};
@@ -94,7 +94,10 @@ pub(super) async fn logs(State(app): State<Arc<App>>, request: Request) -> Answe
     let body = inflate(&app, &headers, body)?;
     let by_lines = matches!(
         media(&headers).as_str(),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines"
+        "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/x-jsonlines"
     );
     let read = move |body: &[u8], bounds: &LogBounds| Ok(read_json(body, by_lines, bounds)?);
     let taken = take(&app, WAY_JSON, body, read).await?;

@@ -109,7 +109,8 @@ impl Framer {
                 return Next::More;
             }
             let end = begin + taken;
-            let skip = if count > taken { Skipping::Bytes(count - taken) } else { Skipping::Nothing };
+            let skip =
+                if count > taken { Skipping::Bytes(count - taken) } else { Skipping::Nothing };
             return Next::Message { begin, end, then: end, skip };
         }
         let all_digits = left.iter().take(COUNT_DIGITS_MAX).all(u8::is_ascii_digit);

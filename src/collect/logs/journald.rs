@@ -166,7 +166,7 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::super::testing::Receiver;
     use super::*;

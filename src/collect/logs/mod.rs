@@ -92,11 +92,7 @@ impl Outlet {
     /// # Errors
     ///
     /// [`Closed`]: then the lines may be lost, and the place was not saved.
-    pub async fn hand_over(
-        &self,
-        lines: Vec<LogLine>,
-        place: Option<Place>,
-    ) -> Result<(), Closed> {
+    pub async fn hand_over(&self, lines: Vec<LogLine>, place: Option<Place>) -> Result<(), Closed> {
         let (done, durable) = oneshot::channel();
         self.sink.send(Taken { lines, place, done }).await.map_err(|_| Closed)?;
         durable.await.map_err(|_| Closed)

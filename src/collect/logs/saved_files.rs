@@ -203,7 +203,8 @@ mod tests {
         }
         let root = directory.path().display();
         let found = expand(&format!("{root}/*/*.log"), 10);
-        let names: Vec<_> = found.iter().map(|p| p.strip_prefix(directory.path()).expect("in")).collect();
+        let names: Vec<_> =
+            found.iter().map(|p| p.strip_prefix(directory.path()).expect("in")).collect();
         assert_eq!(names, [Path::new("a/x.log"), Path::new("b/x.log")]);
         assert_eq!(expand(&format!("{root}/*/*.log"), 1).len(), 1);
         assert_eq!(expand(&format!("{root}/none/*.log"), 10), [PathBuf::new(); 0]);

@@ -147,12 +147,7 @@ async fn datagrams(reader: Reader, address: SocketAddr, mut stop: Stop) {
     }
 }
 
-async fn connections(
-    reader: Reader,
-    address: SocketAddr,
-    places: Arc<Semaphore>,
-    mut stop: Stop,
-) {
+async fn connections(reader: Reader, address: SocketAddr, places: Arc<Semaphore>, mut stop: Stop) {
     let bound = bind("tcp", address, || TcpListener::bind(address), &mut stop).await;
     let Some(listener) = bound else { return };
     let mut open = JoinSet::new();

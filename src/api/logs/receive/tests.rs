@@ -7,7 +7,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::api::tests::served::{NOW_S, Served, serve};
+use crate::api::tests::{NOW_S, Served, serve};
 use crate::config::Settings;
 use crate::engine::logs::{LogFilter, LogQuery, Order};
 use crate::model::LogLine;
@@ -18,10 +18,8 @@ async fn post(
     headers: &[(&str, &str)],
     body: impl Into<Body>,
 ) -> (StatusCode, Bytes) {
-    let mut request = Request::builder()
-        .method(Method::POST)
-        .uri(path)
-        .header(header::HOST, "127.0.0.1:9077");
+    let mut request =
+        Request::builder().method(Method::POST).uri(path).header(header::HOST, "127.0.0.1:9077");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -32,12 +30,8 @@ async fn post(
 }
 
 fn stored(served: &Served) -> Vec<LogLine> {
-    let query = LogQuery {
-        filter: LogFilter::default(),
-        order: Order::Oldest,
-        after: None,
-        limit: 100,
-    };
+    let query =
+        LogQuery { filter: LogFilter::default(), order: Order::Oldest, after: None, limit: 100 };
     let logs = served.app.engine().expect("open").logs.clone();
     let page = logs.query(&query, &|| false).expect("readable");
     page.lines.into_iter().map(|stored| stored.line).collect()
@@ -53,11 +47,13 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 async fn our_json_is_taken_in_any_shape_and_packing() {
     let served = serve(Settings::default());
     let (status, body) =
-        post(&served, "/api/v1/logs", &[JSON], r#"{"logs":[{"message":"a"},{"message":"b"}]}"#).await;
+        post(&served, "/api/v1/logs", &[JSON], r#"{"logs":[{"message":"a"},{"message":"b"}]}"#)
+            .await;
     assert_eq!(status, StatusCode::OK, "{body:?}");
     let answer: Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(answer["data"]["accepted"], 2);
-    let packed = zstd::encode_all(&b"{\"message\":\"c\"}\n{\"message\":\"d\"}\n"[..], 1).expect("packs");
+    let packed =
+        zstd::encode_all(&b"{\"message\":\"c\"}\n{\"message\":\"d\"}\n"[..], 1).expect("packs");
     let headers = [("content-type", "application/x-ndjson"), ("content-encoding", "zstd")];
     assert_eq!(post(&served, "/api/v1/logs", &headers, packed).await.0, StatusCode::OK);
     assert_eq!(messages(&served), ["a", "b", "c", "d"]);
@@ -91,7 +87,8 @@ async fn what_sends_to_loki_is_answered_as_loki_does() {
     assert_eq!((status, answer.len()), (StatusCode::NO_CONTENT, 0));
 
     // PushRequest with one stream of one entry, by the field numbers of push.proto.
-    let entry = [&[0x0a, 0x06, 0x08][..], &varint(NOW_S.unsigned_abs()), &[0x12, 0x05], b"proto"].concat();
+    let entry =
+        [&[0x0a, 0x06, 0x08][..], &varint(NOW_S.unsigned_abs()), &[0x12, 0x05], b"proto"].concat();
     let stream = [&[0x0a, 0x09][..], b"{job=\"j\"}", &[0x12, entry.len() as u8], &entry].concat();
     let push = [&[0x0a, stream.len() as u8][..], &stream].concat();
     let packed = snap::raw::Encoder::new().compress_vec(&push).expect("packs");
@@ -126,11 +123,15 @@ async fn otlp_is_answered_in_its_own_form_and_says_what_was_rejected() {
                 {{"body":{{"stringValue":"y"}}}}]}}]}}]}}"#
         )
     };
-    let (status, answer) = post(&served, "/v1/logs", &[JSON], body(&format!("{NOW_S}000000000"))).await;
+    let (status, answer) =
+        post(&served, "/v1/logs", &[JSON], body(&format!("{NOW_S}000000000"))).await;
     assert_eq!((status, &answer[..]), (StatusCode::OK, &b"{}"[..]));
     let (status, answer) = post(&served, "/api/v1/otlp/v1/logs", &[JSON], body("7")).await;
     let answer: Value = serde_json::from_slice(&answer).expect("JSON");
-    assert_eq!((status, &answer["partialSuccess"]["rejectedLogRecords"]), (StatusCode::OK, &Value::from("1")));
+    assert_eq!(
+        (status, &answer["partialSuccess"]["rejectedLogRecords"]),
+        (StatusCode::OK, &Value::from("1"))
+    );
     let message = answer["partialSuccess"]["errorMessage"].as_str().expect("a text");
     assert!(message.contains("line 0: time: ") && message.contains("logs.retention"), "{message}");
     assert_eq!(messages(&served), ["x", "y", "y"]);

@@ -87,7 +87,9 @@ async fn what_was_received_is_handed_over_before_the_end() {
             break stream;
         }
     };
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"<13>b\n<13>without an end").await.expect("sent");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"<13>b\n<13>without an end")
+        .await
+        .expect("sent");
     let (lines, _) = receiver.lines(1).await;
     assert_eq!(lines[0].message, "b");
     assert!(lines[0].metadata.as_json().contains(r#""host":"127.0.0.1""#));
