@@ -22,6 +22,7 @@ mod incidents;
 mod places;
 mod remote_write;
 mod served;
+mod session;
 mod silences;
 mod stats;
 
