@@ -29,6 +29,7 @@ use crate::tsdb::Tsdb;
 
 use super::auth::Gate;
 use super::listen::CurrentTls;
+use super::logs::Repeated;
 use super::page::Page;
 use super::session::SignIns;
 use super::tokens;
@@ -116,6 +117,7 @@ pub struct App {
     reloads: mpsc::Sender<ReloadRequest>,
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
+    pub(super) log_requests: Repeated,
     pub(super) page: Page,
     pub(super) sign_ins: SignIns,
 }
@@ -152,6 +154,7 @@ impl App {
             reloads,
             last_reload: Mutex::new(LastReload { succeeded: true, at: now }),
             backup: BackupState::default(),
+            log_requests: Repeated::default(),
             page: Page::default(),
             sign_ins: SignIns::default(),
         })

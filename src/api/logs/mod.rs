@@ -4,6 +4,7 @@
 //! line may be (`decode::logs`). Start reading at [`routes`].
 
 mod receive;
+mod repeated;
 
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use axum::routing::post;
 
 use crate::decode::logs::LogsError as DecodeError;
 use crate::engine::logs::LogsError;
+
+pub(super) use repeated::Repeated;
 
 use super::state::App;
 use super::{ApiError, ErrorKind};

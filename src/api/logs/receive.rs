@@ -14,12 +14,14 @@ use crate::api::error::no_content;
 use crate::api::ingest::inflate;
 use crate::api::json::success;
 use crate::api::otlp::{self as otlp_answer, Rejected};
-use crate::api::request::{blocking, header_text, read_large};
+use crate::api::request::{blocking, header_text, idempotency_key, read_large};
 use crate::api::state::App;
 use crate::decode::Encoding;
 use crate::decode::inflate::snappy_into;
 use crate::decode::logs::{LogBatch, LogBounds, read_json, read_loki};
 use crate::decode::otlp::{Form, read_logs};
+
+use super::repeated::Known;
 
 type Answered = Result<Response<Body>, ApiError>;
 
@@ -87,10 +89,19 @@ fn media(headers: &HeaderMap) -> String {
     content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
-/// `POST /api/v1/logs`: one line, many, or NDJSON.
+/// `POST /api/v1/logs`: one line, many, or NDJSON. What is sent again with the same
+/// `Idempotency-Key` is not taken again.
 pub(super) async fn logs(State(app): State<Arc<App>>, request: Request) -> Answered {
     app.engine()?.logs.check_open()?;
     let (headers, body) = read_large(&app, request).await?;
+    let known = idempotency_key(&headers)?.map(|key| app.log_requests.begin(&key)).transpose()?;
+    let ticket = match known {
+        Some(Known::Before(accepted)) => {
+            return Ok(success(&json!({"accepted": accepted, "repeated": true})));
+        }
+        Some(Known::New(ticket)) => Some(ticket),
+        None => None,
+    };
     let body = inflate(&app, &headers, body)?;
     let by_lines = matches!(
         media(&headers).as_str(),
@@ -101,6 +112,9 @@ pub(super) async fn logs(State(app): State<Arc<App>>, request: Request) -> Answe
     );
     let read = move |body: &[u8], bounds: &LogBounds| Ok(read_json(body, by_lines, bounds)?);
     let taken = take(&app, WAY_JSON, body, read).await?;
+    if let Some(ticket) = ticket {
+        ticket.done(taken.accepted);
+    }
     if taken.refused.is_empty() {
         return Ok(success(&json!({"accepted": taken.accepted})));
     }

@@ -31,8 +31,12 @@ pub fn read_json(body: &[u8], by_lines: bool, bounds: &LogBounds) -> Result<LogB
             let mut one = serde_json::Deserializer::from_slice(line);
             let read = (&mut reader).deserialize(&mut one).and_then(|()| one.end());
             if let Err(error) = read {
-                reader.fatal.take().map_or(Ok(()), Err)?;
-                reader.batch.push(Err(format!("is no JSON: {error}")))?;
+                let reason = match reader.fatal.take() {
+                    None => format!("is no JSON: {error}"),
+                    Some(LogsError::Shape(reason)) => reason,
+                    Some(fatal) => return Err(fatal),
+                };
+                reader.batch.push(Err(reason))?;
             }
         }
         return Ok(reader.batch);
@@ -351,7 +355,8 @@ mod tests {
             read("{\"message\":\"a\"}\n{\"message\":\n{\"message\":\"b\"} x\n7\n").expect("read");
         // What stood before the x was a line of its own.
         assert_eq!(batch.lines.len(), 2);
-        assert_eq!(batch.refused.len(), 2, "{:?}", batch.refused);
+        let places: Vec<usize> = batch.refused.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, [1, 3, 4], "{:?}", batch.refused);
         let by_lines = read_json(b"oops\n{\"message\":\"b\"}", true, &LogBounds::new(NOW, 1, 1));
         assert_eq!(by_lines.expect("read").refused[0].0, 0);
     }

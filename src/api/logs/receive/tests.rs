@@ -78,6 +78,24 @@ async fn good_lines_are_kept_and_bad_ones_named() {
 }
 
 #[tokio::test]
+async fn what_is_sent_again_with_the_same_key_is_not_taken_again() {
+    let served = serve(Settings::default());
+    let headers = [JSON, ("idempotency-key", "k")];
+    // What was refused as a whole may be mended and sent again.
+    assert_eq!(post(&served, "/api/v1/logs", &headers, "7").await.0, StatusCode::BAD_REQUEST);
+    for repeated in [Value::Null, Value::Bool(true)] {
+        let (status, body) = post(&served, "/api/v1/logs", &headers, r#"{"message":"a"}"#).await;
+        assert_eq!(status, StatusCode::OK, "{body:?}");
+        let answer: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(
+            (&answer["data"]["accepted"], &answer["data"]["repeated"]),
+            (&1.into(), &repeated)
+        );
+    }
+    assert_eq!(messages(&served), ["a"]);
+}
+
+#[tokio::test]
 async fn what_sends_to_loki_is_answered_as_loki_does() {
     let served = serve(Settings::default());
     let body = format!(
