@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -29,6 +30,7 @@ use crate::tsdb::Tsdb;
 
 use super::auth::Gate;
 use super::listen::CurrentTls;
+use super::live::{Live, Pace};
 use super::logs::Repeated;
 use super::page::Page;
 use super::session::SignIns;
@@ -117,6 +119,7 @@ pub struct App {
     reloads: mpsc::Sender<ReloadRequest>,
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
+    pub(super) live: Live,
     pub(super) log_requests: Repeated,
     pub(super) page: Page,
     pub(super) sign_ins: SignIns,
@@ -154,6 +157,7 @@ impl App {
             reloads,
             last_reload: Mutex::new(LastReload { succeeded: true, at: now }),
             backup: BackupState::default(),
+            live: Live::new(Pace::default()),
             log_requests: Repeated::default(),
             page: Page::default(),
             sign_ins: SignIns::default(),
@@ -181,9 +185,17 @@ impl App {
         Ok(())
     }
 
-    /// Notes that the end has begun: no new requests are taken up.
+    /// Notes that the end has begun: no new requests are taken up, and who follows the live feed
+    /// is told.
     pub fn stopping(&self) {
         self.phase.store(2, Ordering::Release);
+        self.live.stop();
+    }
+
+    /// Waits until nobody follows the live feed any more, but no longer than this. Gives how many
+    /// still do.
+    pub async fn live_ended(&self, patience: Duration) -> usize {
+        self.live.ended(patience).await
     }
 
     /// How far the daemon has come.
