@@ -113,7 +113,7 @@ struct Round {
 
 impl Tail {
     fn new(settings: LogFile, saved: Option<&str>) -> Self {
-        let read = saved.map(|saved| serde_json::from_str::<SavedFiles>(saved));
+        let read = saved.map(serde_json::from_str::<SavedFiles>);
         let is_first = !matches!(read, Some(Ok(_)));
         let saved: SavedFiles = read.and_then(Result::ok).unwrap_or_default();
         let mut tail = Tail {

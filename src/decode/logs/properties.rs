@@ -81,10 +81,9 @@ proptest! {
                 hold(&line);
             }
         }
-        if let Ok(entry) = read_journal(&bytes) {
-            if let Some(line) = entry.draft.fit(&bounds()) {
-                hold(&line);
-            }
+        let entry = read_journal(&bytes).ok();
+        if let Some(line) = entry.and_then(|entry| entry.draft.fit(&bounds())) {
+            hold(&line);
         }
     }
 

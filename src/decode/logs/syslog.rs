@@ -26,7 +26,7 @@ pub fn read_syslog(message: &[u8], now: Timestamp, zone: &TimeZone) -> Draft {
     let text = String::from_utf8_lossy(message);
     let text = text.trim_end_matches(['\r', '\n', '\0']);
     let (priority, rest) = priority(text).unwrap_or((PRIORITY_IF_NONE, text));
-    let mut draft = match rest.strip_prefix("1 ").and_then(|rest| of_5424(rest)) {
+    let mut draft = match rest.strip_prefix("1 ").and_then(of_5424) {
         Some(draft) => draft,
         None => of_3164(rest, now, zone),
     };
