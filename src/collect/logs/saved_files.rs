@@ -207,6 +207,6 @@ mod tests {
             found.iter().map(|p| p.strip_prefix(directory.path()).expect("in")).collect();
         assert_eq!(names, [Path::new("a/x.log"), Path::new("b/x.log")]);
         assert_eq!(expand(&format!("{root}/*/*.log"), 1).len(), 1);
-        assert_eq!(expand(&format!("{root}/none/*.log"), 10), [PathBuf::new(); 0]);
+        assert!(expand(&format!("{root}/none/*.log"), 10).is_empty());
     }
 }

@@ -97,9 +97,8 @@ pub(super) fn fraction(bytes: &[u8]) -> (&[u8], i32) {
         return (bytes, 0);
     }
     let mut nanos = 0_i32;
-    for place in 0..9 {
-        let digit = if place < count { i32::from(digits[place] - b'0') } else { 0 };
-        nanos = nanos * 10 + digit;
+    for digit in digits[..count].iter().chain([b'0'; 9].iter()).take(9) {
+        nanos = nanos * 10 + i32::from(digit - b'0');
     }
     (&digits[count..], nanos)
 }
