@@ -33,6 +33,7 @@ mod objectives;
 mod objects;
 mod otlp;
 mod outcomes;
+mod overview;
 mod page;
 mod params;
 mod ping;
