@@ -29,6 +29,7 @@ use crate::rules::compile;
 use crate::telemetry::{Telemetry, Way};
 
 use super::informed::{Informed, count};
+use super::log_sources::LogSources;
 use super::logging::LogLevel;
 use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
 use super::muted::Muted;
@@ -55,6 +56,7 @@ struct Running {
     outbox: Arc<Outbox>,
     trials: Trials,
     logs: Logs,
+    log_sources: LogSources,
     watch: Watch,
     feed: Feed,
     changes: watch::Sender<Arc<Settings>>,
@@ -325,6 +327,13 @@ async fn begin(
     ruler.reload(rules).await;
     tokio::spawn(Arc::clone(&ruler).follow());
     start_collectors(app, &pipeline, clock, &changed);
+    let log_sources = LogSources::start(
+        logs.clone(),
+        Arc::clone(pipeline.tsdb().store()),
+        Arc::clone(clock),
+        Arc::clone(&app.telemetry),
+        changed.clone(),
+    );
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
@@ -337,6 +346,7 @@ async fn begin(
         outbox,
         trials,
         logs,
+        log_sources,
         watch,
         feed,
         changes,
@@ -424,6 +434,7 @@ async fn end(running: Running) {
         outbox,
         trials,
         logs,
+        log_sources,
         watch,
         feed: _,
         changes,
@@ -445,6 +456,7 @@ async fn end(running: Running) {
     }
     trials.stop().await;
     outbox.stop().await;
+    log_sources.stop().await;
     logs::stop(&logs).await;
     // After all that find something, before the writer.
     if tokio::time::timeout(DRAIN, watch.close()).await.is_err() {

@@ -99,6 +99,10 @@ pub struct Telemetry {
     pub histograms_ingested: Counter,
     /// Exemplars that senders offered and that were not taken.
     pub exemplars_skipped: Counter,
+    /// Log lines refused, by `way` (`json`, `loki`, `otlp`, `syslog`, `journald`, `file`).
+    pub log_lines_refused: LabeledCounter<1>,
+    /// Log lines lost because too many waited, by `way`.
+    pub log_lines_dropped: LabeledCounter<1>,
     /// How long commits took, the sync included.
     pub commit_duration: DurationHistogram,
     /// Log lines that were made durable, by `level`, `source` and `feature`.
@@ -191,6 +195,8 @@ impl Telemetry {
             refused: LabeledCounter::new(["reason"]),
             histograms_ingested: Counter::default(),
             exemplars_skipped: Counter::default(),
+            log_lines_refused: LabeledCounter::new(["way"]),
+            log_lines_dropped: LabeledCounter::new(["way"]),
             commit_duration: DurationHistogram::new(COMMIT_BOUNDS_S),
             log_lines: LabeledCounter::new(["level", "source", "feature"]),
             commit_failures: Counter::default(),
@@ -251,6 +257,16 @@ impl Telemetry {
         }
         let labeled = [
             ("vedette_samples_refused_total", &self.refused, "Samples refused, by reason."),
+            (
+                "vedette_log_lines_refused_total",
+                &self.log_lines_refused,
+                "Log lines refused, by the way they came.",
+            ),
+            (
+                "vedette_log_lines_dropped_total",
+                &self.log_lines_dropped,
+                "Log lines lost because too many waited, by the way they came.",
+            ),
             (
                 "vedette_query_failures_total",
                 &self.query_failures,
