@@ -20,6 +20,7 @@ pub mod store;
 pub mod telemetry;
 // Floor 3: wire formats, probes, rules and the time-series engine.
 pub mod decode;
+pub mod logs;
 pub mod probes;
 pub mod rules;
 pub mod senders;

@@ -15,6 +15,8 @@ use crate::engine::checker::Checker;
 use crate::engine::configurations::Configurations;
 use crate::engine::experiments::ledger::Ledger;
 use crate::engine::experiments::runtime::Experiments;
+use crate::engine::feed::Feed;
+use crate::engine::logs::Logs;
 use crate::engine::outbox::Outbox;
 use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::Ruler;
@@ -62,6 +64,10 @@ pub struct Engine {
     pub outcomes: OutcomeSeries,
     /// Configurations of features.
     pub configurations: Arc<Configurations>,
+    /// Log lines.
+    pub logs: Logs,
+    /// What is told to all who follow along.
+    pub feed: Feed,
 }
 
 /// How far the daemon has come.

@@ -7,6 +7,7 @@
 mod banner;
 mod informed;
 mod logging;
+mod logs;
 mod loops;
 mod muted;
 mod open;

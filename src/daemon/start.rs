@@ -18,6 +18,8 @@ use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::engine::checker::{Checker, CheckerParts, default_checks, examine_file};
+use crate::engine::feed::Feed;
+use crate::engine::logs::Logs;
 use crate::engine::outbox::{Outbox, check_channels};
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
@@ -33,7 +35,7 @@ use super::open::open_engine;
 use super::reload::{Reloaded, reload};
 use super::signals::{Asked, Signals};
 use super::trials::{Trials, check_experiments};
-use super::{DaemonError, banner, systemd};
+use super::{DaemonError, banner, logs, systemd};
 
 /// Reloads that wait at once.
 const RELOADS_MAX: usize = 8;
@@ -51,6 +53,7 @@ struct Running {
     catalog: Arc<Catalog>,
     outbox: Arc<Outbox>,
     trials: Trials,
+    logs: Logs,
     watch: Watch,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
@@ -221,6 +224,7 @@ async fn begin(
     if Gate::new(&settings.auth, &tokens, loopback).refuses_to_listen() {
         return Err(DaemonError::Start(needs_token(app.address)));
     }
+    let feed = Feed::new(Arc::clone(clock));
     let (changes, changed) = watch::channel(Arc::clone(&settings));
     let (sink, scraped) = mpsc::channel(SCRAPES_MAX);
     let targets = Targets::new(sink, Arc::clone(clock), Arc::clone(&app.telemetry));
@@ -273,7 +277,10 @@ async fn begin(
     let outbox = Arc::new(outbox);
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let trials = Trials::start(&pipeline, &watch, &catalog, clock)?;
+    let logs = logs::start(&pipeline, clock, &feed, &settings)?;
     let engine = Engine {
+        logs: logs.clone(),
+        feed: feed.clone(),
         board: Arc::clone(&trials.board),
         ledger: trials.ledger.clone(),
         experiments: Arc::clone(&trials.experiments),
@@ -307,6 +314,7 @@ async fn begin(
         catalog,
         outbox,
         trials,
+        logs,
         watch,
         changes,
         stop_upkeep,
@@ -362,6 +370,7 @@ async fn take_up(
             running.targets.reload(plan).await;
             let built_in = default_checks(&settings, app.address);
             running.catalog.take_up(&settings, built_in, app.clock.now()).await;
+            running.logs.set_retention(logs::retention(&settings));
             running.changes.send_replace(settings);
             running.ruler.reload(rules).await;
             tracing::info!("the settings were taken up");
@@ -387,6 +396,7 @@ async fn end(running: Running) {
         catalog: _,
         outbox,
         trials,
+        logs,
         watch,
         changes,
         stop_upkeep,
@@ -407,6 +417,7 @@ async fn end(running: Running) {
     }
     trials.stop().await;
     outbox.stop().await;
+    logs::stop(&logs).await;
     // After all that find something, before the writer.
     if tokio::time::timeout(DRAIN, watch.close()).await.is_err() {
         tracing::warn!("the watch did not end in time; nothing that it acknowledged is lost");

@@ -11,6 +11,7 @@ pub mod feed;
 mod group;
 pub mod history;
 mod intake;
+pub mod logs;
 pub mod outbox;
 pub mod outcomes;
 mod pipeline;

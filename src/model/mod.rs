@@ -20,6 +20,7 @@ mod period;
 mod sample;
 mod time;
 mod unquote;
+pub(crate) mod varint;
 mod watch;
 
 pub use self::cron::{CronError, CronSchedule};

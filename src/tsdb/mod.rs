@@ -39,7 +39,7 @@ mod select;
 mod series_keys;
 mod series_table;
 mod symbols;
-pub(crate) mod varint;
+pub(crate) use crate::model::varint;
 mod verify;
 mod views;
 mod writer;

@@ -17,6 +17,8 @@ use crate::engine::checker::{Checker, CheckerParts};
 use crate::engine::configurations::Configurations;
 use crate::engine::experiments::ledger::Ledger;
 use crate::engine::experiments::runtime::{Experiments, Parts};
+use crate::engine::feed::Feed;
+use crate::engine::logs::{LogRetention, Logs};
 use crate::engine::outbox::Outbox;
 use crate::engine::outcomes::OutcomeSeries;
 use crate::engine::ruler::Ruler;
@@ -113,7 +115,16 @@ pub(in crate::api) fn serve(settings: Settings) -> Served {
         board: Arc::clone(&board),
         clock: Arc::clone(&app.clock),
     };
+    let feed = Feed::new(Arc::clone(&app.clock));
+    let logs = Logs::start(
+        pipeline.clone(),
+        Arc::clone(&app.clock),
+        feed.clone(),
+        LogRetention::default(),
+    );
     let engine = Engine {
+        logs: logs.expect("starts"),
+        feed,
         experiments: Arc::new(Experiments::start(parts).expect("starts")),
         board,
         ledger,
