@@ -51,6 +51,8 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/import/", Permission::Send, Permission::Send),
     ("/api/v1/otlp/", Permission::Send, Permission::Send),
     ("/v1/metrics", Permission::Send, Permission::Send),
+    ("/api/v1/logs", Permission::Read, Permission::Send),
+    ("/api/v1/logs/", Permission::Read, Permission::Operate),
     ("/api/v1/query", Permission::Read, Permission::Read),
     ("/api/v1/query_range", Permission::Read, Permission::Read),
     ("/api/v1/format_query", Permission::Read, Permission::Read),

@@ -26,6 +26,7 @@ mod incidents;
 mod ingest;
 mod json;
 mod listen;
+mod logs;
 mod maintenance;
 mod objectives;
 mod objects;

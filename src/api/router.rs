@@ -19,9 +19,9 @@ use super::auth::Caller;
 use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
-    exemplars, experiments, features, federate, guard, incidents, ingest, objectives, objects,
-    otlp, outcomes, ping, query, rule_definitions, rules, series, silences, stats, status, syntax,
-    targets,
+    exemplars, experiments, features, federate, guard, incidents, ingest, logs, objectives,
+    objects, otlp, outcomes, ping, query, rule_definitions, rules, series, silences, stats, status,
+    syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -50,6 +50,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
         .merge(features::routes())
+        .merge(logs::routes())
         .route("/api/v1/outcomes", post(outcomes::outcomes))
         .merge(checks::routes())
         .merge(experiments::routes())

@@ -70,6 +70,9 @@ pub struct Engine {
     pub feed: Feed,
 }
 
+/// Exports of log lines at once: each holds a thread.
+const EXPORTS_MAX: usize = 4;
+
 /// How far the daemon has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -110,6 +113,7 @@ pub struct App {
     phase: AtomicU8,
     recovered_permille: AtomicU32,
     queries: Arc<ArcSwap<Semaphore>>,
+    exports: Arc<Semaphore>,
     reloads: mpsc::Sender<ReloadRequest>,
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
@@ -135,6 +139,7 @@ impl App {
         Arc::new(App {
             gate: ArcSwap::from_pointee(Gate::new(&settings.auth, &[], address.ip().is_loopback())),
             queries: Arc::new(ArcSwap::from_pointee(Semaphore::new(settings.query.concurrency))),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             settings: ArcSwap::from_pointee(settings),
             tls: Arc::new(ArcSwapOption::empty()),
             telemetry,
@@ -238,6 +243,11 @@ impl App {
     /// The places for queries, for whoever else asks some. Replaced when their number changes.
     pub fn query_places(&self) -> Arc<ArcSwap<Semaphore>> {
         Arc::clone(&self.queries)
+    }
+
+    /// The places for exports of log lines: they may take as long as their clients do.
+    pub(super) fn exports(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.exports)
     }
 
     pub(super) fn queries(&self) -> Arc<Semaphore> {

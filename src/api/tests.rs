@@ -19,6 +19,7 @@ mod backtest;
 mod definitions;
 mod histograms;
 mod incidents;
+mod logs;
 mod places;
 mod remote_write;
 mod served;

@@ -278,6 +278,7 @@ async fn begin(
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let trials = Trials::start(&pipeline, &watch, &catalog, clock)?;
     let logs = logs::start(&pipeline, clock, &feed, &settings)?;
+    watch.call_witness(Arc::new(logs.clone()));
     let engine = Engine {
         logs: logs.clone(),
         feed: feed.clone(),

@@ -122,8 +122,10 @@ pub(in crate::api) fn serve(settings: Settings) -> Served {
         feed.clone(),
         LogRetention::default(),
     );
+    let logs = logs.expect("starts");
+    watch.call_witness(Arc::new(logs.clone()));
     let engine = Engine {
-        logs: logs.expect("starts"),
+        logs,
         feed,
         experiments: Arc::new(Experiments::start(parts).expect("starts")),
         board,

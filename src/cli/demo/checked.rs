@@ -77,8 +77,7 @@ fn spells(dice: &mut Dice, check: &str, now: Timestamp) -> Vec<Spell> {
         }
         let from = now.plus_millis(-day * DAY_MS + dice.below(DAY_MS as u64 / 2) as i64);
         let lasted = dice.between(3.0, 50.0) * 60_000.0;
-        let status =
-            if dice.chance(0.5) { CheckStatus::Unhealthy } else { CheckStatus::Degraded };
+        let status = if dice.chance(0.5) { CheckStatus::Unhealthy } else { CheckStatus::Degraded };
         spells.push(Spell { from, until: from.plus_millis(lasted as i64), status });
     }
     spells.sort_by_key(|spell| spell.from);

@@ -46,7 +46,13 @@ fn features() -> Vec<Value> {
         feature("checkout", "Checkout", "From the basket to the order", "shop", 600.0),
         feature("search", "Search", "Finding books", "shop", 150.0),
         feature("recommendations", "Recommendations", "Books one may like", "reading", 800.0),
-        feature("assistant", "Assistant", "Answers questions about books and orders", "reading", 2500.0),
+        feature(
+            "assistant",
+            "Assistant",
+            "Answers questions about books and orders",
+            "reading",
+            2500.0,
+        ),
         feature("order-mail", "Order mail", "Says what became of an order", "shop", 1500.0),
     ]
 }

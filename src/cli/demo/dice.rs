@@ -8,11 +8,9 @@ pub(super) struct Dice(u64);
 impl Dice {
     /// A generator of its own for each purpose, so that one more draw here moves nothing there.
     pub(super) fn new(seed: u64, purpose: &str) -> Self {
-        let mixed = purpose
-            .bytes()
-            .fold(seed ^ 0x6c61_726b_7370_7572, |sum, byte| {
-                (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
+        let mixed = purpose.bytes().fold(seed ^ 0x6c61_726b_7370_7572, |sum, byte| {
+            (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
         Dice(mixed)
     }
 

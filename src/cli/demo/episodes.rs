@@ -18,11 +18,7 @@ const STALE_SINCE_MIN: i64 = 74;
 const STALE_TAKEN_MIN: i64 = 69;
 
 /// Writes them, the oldest first. The clock ends at the end of the past.
-pub(super) async fn write(
-    watch: &Watch,
-    clock: &ManualClock,
-    story: &Story,
-) -> anyhow::Result<()> {
+pub(super) async fn write(watch: &Watch, clock: &ManualClock, story: &Story) -> anyhow::Result<()> {
     let mut dice = Dice::new(story.seed, "incidents");
     for episode in EPISODES.iter().rev() {
         let (began, ended) = episode.times(story.now);

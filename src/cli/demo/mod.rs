@@ -62,7 +62,10 @@ pub(super) fn run(args: &DemoArgs) -> Outcome {
     let history_ms = args.history;
     anyhow::ensure!((DAY_MS..=14 * DAY_MS).contains(&history_ms), "--history: from 1d to 14d");
     let loopback = args.listen.ip().is_loopback();
-    anyhow::ensure!(loopback, "--listen: only on loopback, as whoever reaches it may do everything");
+    anyhow::ensure!(
+        loopback,
+        "--listen: only on loopback, as whoever reaches it may do everything"
+    );
     let place = Place::create()?;
     let services = std::net::TcpListener::bind("127.0.0.1:0").context("the made-up services")?;
     services.set_nonblocking(true)?;

@@ -6,17 +6,11 @@ use std::sync::Arc;
 use super::company::{TRADES, Trade, Weather, busy, weather};
 use super::dice::Dice;
 use crate::features::{LATENCY_SCHEMA, LatencyTally};
-use crate::model::{
-    Buckets, Histogram, Labels, Reading, Row, Timestamp, bucket_index,
-};
+use crate::model::{Buckets, Histogram, Labels, Reading, Row, Timestamp, bucket_index};
 
 /// What each step of the past is measured by: until so long ago, in milliseconds, and how far
 /// steps are apart.
-const STEPS: [(i64, i64); 3] = [
-    (26 * 3_600_000, 5 * 60_000),
-    (2 * 3_600_000, 60_000),
-    (0, 15_000),
-];
+const STEPS: [(i64, i64); 3] = [(26 * 3_600_000, 5 * 60_000), (2 * 3_600_000, 60_000), (0, 15_000)];
 /// Latencies that are drawn for one step of one trade; each stands for as many as there were.
 const DRAWS: u64 = 12;
 /// How unequal latencies are: the standard deviation of their logarithm.
@@ -60,7 +54,8 @@ pub(super) struct Machines {
     at: Option<Timestamp>,
 }
 
-const ROUTES: [(&str, f64); 4] = [("/", 90.0), ("/book", 170.0), ("/basket", 35.0), ("/order", 12.0)];
+const ROUTES: [(&str, f64); 4] =
+    [("/", 90.0), ("/book", 170.0), ("/basket", 35.0), ("/order", 12.0)];
 const HOSTS: [(&str, f64); 3] = [("web-1", 0.55), ("web-2", 0.5), ("db-1", 0.35)];
 const GIB: f64 = (1u64 << 30) as f64;
 

@@ -79,7 +79,8 @@ pub(super) fn results_of(dice: &mut Dice, experiment: &str, unit: u64) -> Vec<Re
     let treated = dice.chance(0.5);
     let (treatment, metrics): (&str, [(&str, f64); 3]) = if experiment == RUNNING {
         let ordered = dice.chance(if treated { 0.121 } else { 0.103 });
-        let basket = if ordered { dice.skewed(if treated { 29.0 } else { 28.4 }, 0.5) } else { 0.0 };
+        let basket =
+            if ordered { dice.skewed(if treated { 29.0 } else { 28.4 }, 0.5) } else { 0.0 };
         let latency = dice.skewed(if treated { 186.0 } else { 181.0 }, 0.4);
         let ordered = f64::from(u8::from(ordered));
         ("one-page", [("ordered", ordered), ("basket", basket), ("latency_ms", latency)])
@@ -207,10 +208,34 @@ async fn configured(
     story: &Story,
 ) -> anyhow::Result<()> {
     let versions = [
-        (12, "assistant", "mara", "The first prompt", json!({"model": "large-1", "prompt": "Answer questions about books and orders.", "limit": 400})),
-        (8, "assistant", "mara", "Shorter answers", json!({"model": "large-1", "prompt": "Answer questions about books and orders in at most three sentences.", "limit": 200})),
-        (4, "assistant", "mara", "Ship the small model", json!({"model": "small-2", "prompt": "Answer questions about books and orders in at most three sentences. Say so when you do not know.", "limit": 200})),
-        (10, "checkout", "ines", "Cards and transfer", json!({"pages": 3, "methods": ["cards", "transfer"]})),
+        (
+            12,
+            "assistant",
+            "mara",
+            "The first prompt",
+            json!({"model": "large-1", "prompt": "Answer questions about books and orders.", "limit": 400}),
+        ),
+        (
+            8,
+            "assistant",
+            "mara",
+            "Shorter answers",
+            json!({"model": "large-1", "prompt": "Answer questions about books and orders in at most three sentences.", "limit": 200}),
+        ),
+        (
+            4,
+            "assistant",
+            "mara",
+            "Ship the small model",
+            json!({"model": "small-2", "prompt": "Answer questions about books and orders in at most three sentences. Say so when you do not know.", "limit": 200}),
+        ),
+        (
+            10,
+            "checkout",
+            "ines",
+            "Cards and transfer",
+            json!({"pages": 3, "methods": ["cards", "transfer"]}),
+        ),
         (6, "recommendations", "jonas", "More of them", json!({"count": 12, "model": "small-2"})),
     ];
     for (days, feature, author, comment, value) in versions {

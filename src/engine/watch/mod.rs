@@ -27,6 +27,7 @@ mod silences;
 mod state;
 mod telling;
 mod view;
+mod witness;
 
 pub use act::ActError;
 pub use batch::{Batch, Signal, WatchError, Write};
@@ -44,8 +45,9 @@ pub use rehearsal::{Rehearsal, Rehearsed};
 pub use silences::{SilenceError, Silences};
 pub use state::State;
 pub use view::{DeliveryFilter, IncidentFilter, Page, RouteExplained, View};
+pub use witness::Witness;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -63,6 +65,9 @@ use keeper::{Command, Message};
 /// Commands that may wait for the keeper; senders wait beyond that.
 const COMMANDS_MAX: usize = 1024;
 
+/// Where the witness sits, once there is one.
+pub type WitnessSeat = OnceLock<Arc<dyn Witness>>;
+
 /// What the keeper shows to readers.
 struct Shared {
     state: ArcSwap<State>,
@@ -71,6 +76,7 @@ struct Shared {
     outbox: watch::Sender<u64>,
     feed: broadcast::Sender<Arc<[Change]>>,
     counts: Counts,
+    witness: Arc<WitnessSeat>,
 }
 
 /// The way to the keeper. Cheap to clone; the keeper ends when the last one is gone.
@@ -99,6 +105,7 @@ impl Watch {
             outbox: watch::Sender::new(0),
             feed: broadcast::Sender::new(feed::FEED_MAX),
             counts: Counts::default(),
+            witness: book.witness(),
         });
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
@@ -111,6 +118,13 @@ impl Watch {
         spawn("watch", Box::new(move || keeper::run(book, &shown, &*clock, waiting)))?;
         spawn("watch-tick", Box::new(move || keeper::tick(&ticking)))?;
         Ok(Watch { commands, shared })
+    }
+
+    /// Says who knows what was written in logs: incidents that open from now on keep such lines as
+    /// evidence. The first one who is named stays.
+    pub fn call_witness(&self, witness: Arc<dyn Witness>) {
+        // Named twice is as good as once.
+        let _ = self.shared.witness.set(witness);
     }
 
     async fn ask(&self, request: Request) -> Result<Reply, ActError> {
