@@ -3,10 +3,11 @@
 //! This file is the map only; `ARCHITECTURE.md` says what lives where. A module may use modules
 //! of lower floors and its own folder, and nothing else.
 
-// Floor 1: plain types, mathematics and trust.
+// Floor 1: plain types, mathematics, trust and the files of the dashboard.
 pub mod model;
 pub mod stats;
 pub mod trust;
+pub mod ui;
 // Floor 2: pure rooms, settings and the store.
 pub mod checks;
 pub mod clock;

@@ -1,8 +1,10 @@
 //! Who may do what.
 //!
 //! A request carries a token as `Authorization: Bearer …` or as the password of HTTP Basic
-//! (any user name: Grafana and Prometheus can send both). Tokens are compared by SHA-256, in
-//! constant time, against all that there are.
+//! (any user name: Grafana and Prometheus can send both), or, from a page that somebody signed in
+//! to, as a cookie. Tokens are compared by SHA-256, in constant time, against all that there are.
+
+use std::borrow::Cow;
 
 use axum::http::{HeaderMap, Method, header};
 use base64::Engine as _;
@@ -10,6 +12,7 @@ use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 
 use crate::config::{Auth, AuthMode, Role, TokenHash};
 
+use super::page::cookie;
 use super::tokens::StoredToken;
 use super::{ApiError, ErrorKind};
 
@@ -29,7 +32,7 @@ pub(super) enum Permission {
 }
 
 /// What each role may do.
-fn may(role: Role, permission: Permission) -> bool {
+pub(super) fn may(role: Role, permission: Permission) -> bool {
     match permission {
         Permission::Open => true,
         Permission::Read => matches!(role, Role::Viewer | Role::Operator | Role::Admin),
@@ -43,6 +46,8 @@ fn may(role: Role, permission: Permission) -> bool {
 /// beginning fits decides; a path that ends in `/` here stands for everything below it. What is
 /// not listed needs an administrator, so that a forgotten route is closed and not open.
 const PERMISSIONS: &[(&str, Permission, Permission)] = &[
+    ("/ui", Permission::Open, Permission::Administer),
+    ("/ui/", Permission::Open, Permission::Administer),
     ("/-/healthy", Permission::Open, Permission::Open),
     ("/-/ready", Permission::Open, Permission::Open),
     ("/-/reload", Permission::Operate, Permission::Operate),
@@ -70,6 +75,8 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/status/flags", Permission::Operate, Permission::Operate),
     ("/api/v1/status/", Permission::Read, Permission::Read),
     ("/api/v1/admin/", Permission::Administer, Permission::Administer),
+    ("/api/v1/session", Permission::Open, Permission::Open),
+    ("/api/v1/overview", Permission::Read, Permission::Administer),
     ("/metrics", Permission::Read, Permission::Read),
     ("/federate", Permission::Read, Permission::Read),
     ("/api/v1/checks", Permission::Read, Permission::Operate),
@@ -140,6 +147,42 @@ pub(super) struct Caller {
     pub(super) role: Role,
 }
 
+impl Caller {
+    fn local() -> Self {
+        Caller { name: "local".to_owned(), role: Role::Admin }
+    }
+}
+
+/// The cookie of those who signed in from a browser; it holds their token.
+pub(super) const SESSION_COOKIE: &str = "vedette-session";
+
+/// By what it is known who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Via {
+    /// By nothing.
+    None,
+    /// By `Authorization`.
+    Header,
+    /// By the cookie, which a browser sends by itself: see [`super::guard::own_page`].
+    Cookie,
+}
+
+impl Via {
+    /// What a request brings, valid or not.
+    pub(super) fn of(headers: &HeaderMap) -> Via {
+        credentials(headers).map_or(Via::None, |(_, via)| via)
+    }
+
+    /// The name in answers.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Via::None => "none",
+            Via::Header => "header",
+            Via::Cookie => "cookie",
+        }
+    }
+}
+
 /// The tokens that hold now, and whether one is needed.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
@@ -190,16 +233,16 @@ impl Gate {
     ) -> Result<Caller, ApiError> {
         let permission = permission_of(method, path);
         if self.is_open() || permission == Permission::Open {
-            return Ok(Caller { name: "local".to_owned(), role: Role::Admin });
+            return Ok(Caller::local());
         }
-        let Some(token) = token_of(headers) else {
+        let Some((token, _)) = credentials(headers) else {
             return Err(ApiError::new(
                 ErrorKind::Unauthorized,
                 "a token is required; send `Authorization: Bearer …` with one \
                  that `vedette token create` made",
             ));
         };
-        let Some(caller) = self.bearer(&token) else {
+        let Some(caller) = self.bearer(token.as_ref()) else {
             return Err(ApiError::new(
                 ErrorKind::Unauthorized,
                 "the token is not valid; make another with `vedette token create`",
@@ -217,14 +260,32 @@ impl Gate {
         Ok(caller.clone())
     }
 
+    /// Who sent a request, and by what that is known; nobody where no valid token says it.
+    pub(super) fn identify(&self, headers: &HeaderMap) -> (Option<Caller>, Via) {
+        if self.is_open() {
+            return (Some(Caller::local()), Via::None);
+        }
+        let known = credentials(headers)
+            .and_then(|(token, via)| Some((self.bearer(token.as_ref())?.clone(), via)));
+        known.map_or((None, Via::None), |(caller, via)| (Some(caller), via))
+    }
+
     /// Compares with every token and stops at none, so that the time taken tells nothing.
-    fn bearer(&self, token: &str) -> Option<&Caller> {
+    pub(super) fn bearer(&self, token: &str) -> Option<&Caller> {
         let hash = TokenHash::of(token);
         let mut found = u32::MAX;
         for (index, (known, _)) in self.tokens.iter().enumerate() {
             found.conditional_assign(&(index as u32), hash.0.ct_eq(&known.0));
         }
         self.tokens.get(found as usize).map(|(_, caller)| caller)
+    }
+}
+
+/// The token of a request. What a client says itself goes before what its browser adds.
+fn credentials(headers: &HeaderMap) -> Option<(Cow<'_, str>, Via)> {
+    match token_of(headers) {
+        Some(token) => Some((token.into(), Via::Header)),
+        None => Some((cookie(headers, SESSION_COOKIE)?.into(), Via::Cookie)),
     }
 }
 
@@ -290,6 +351,20 @@ mod tests {
         );
         assert!(!gate(AuthMode::None, &[], false).refuses_to_listen());
         assert!(!gate(AuthMode::Auto, &[("t", Role::Admin)], false).refuses_to_listen());
+    }
+
+    #[test]
+    fn a_cookie_is_as_good_as_a_header_and_a_header_goes_first() {
+        let gate = gate(AuthMode::Token, &[("a", Role::Viewer), ("b", Role::Admin)], true);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, "x=y; vedette-session=a".parse().expect("a value"));
+        assert_eq!(admit(&gate, "/api/v1/query", &headers).expect("known").name, "a-name");
+        assert_eq!(gate.identify(&headers).1, Via::Cookie);
+        headers.extend(bearer("b"));
+        assert_eq!(admit(&gate, "/api/v1/query", &headers).expect("known").name, "b-name");
+        headers.extend(bearer("wrong"));
+        assert_eq!(admit(&gate, "/api/v1/query", &headers), Err(ErrorKind::Unauthorized));
+        assert_eq!(gate.identify(&headers), (None, Via::None));
     }
 
     #[test]

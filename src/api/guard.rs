@@ -5,7 +5,7 @@
 //! must be addressed to a name of this machine, and a request that changes something must not
 //! come from a page of another origin.
 
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 
 use super::{ApiError, ErrorKind};
 
@@ -18,8 +18,7 @@ pub(super) fn check(
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<(), ApiError> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let host = text(header::HOST).or_else(|| uri.authority().map(|a| a.as_str()));
+    let host = host_of(uri, headers);
     if relies_on_loopback
         && let Some(host) = host
         && !is_ours(host_name(host), allowed)
@@ -32,11 +31,11 @@ pub(super) fn check(
             ),
         ));
     }
-    if method == Method::GET || method == Method::HEAD || method == Method::OPTIONS {
+    if changes_nothing(method) {
         return Ok(());
     }
-    let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
-    let from = origin.split_once("://").map_or("", |(_, rest)| rest);
+    let Some(origin) = text_of(headers, header::ORIGIN) else { return Ok(()) };
+    let from = authority_of(origin);
     let same = host.is_some_and(|host| host.eq_ignore_ascii_case(from));
     if same || (relies_on_loopback && !from.is_empty() && is_ours(host_name(from), allowed)) {
         return Ok(());
@@ -47,6 +46,49 @@ pub(super) fn check(
             "the request comes from a page of another origin ({origin}) and would change something"
         ),
     ))
+}
+
+/// Decides on a request that only a cookie speaks for, which a browser sends along whoever made it
+/// send the request: what changes something, or opens a socket, must come from the page itself.
+/// Browsers say so in `Sec-Fetch-Site` (Fetch Metadata), which no page can forge, or, without TLS,
+/// in `Origin`; who says neither is no browser and can send the token in a header. This stands
+/// beside `SameSite`, which takes all ports of a host for one site.
+pub(super) fn own_page(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    if changes_nothing(method) && !headers.contains_key(header::UPGRADE) {
+        return Ok(());
+    }
+    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let own = match (site, text_of(headers, header::ORIGIN)) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => host_of(uri, headers)
+            .is_some_and(|host| host.eq_ignore_ascii_case(authority_of(origin))),
+        (None, None) => false,
+    };
+    if own {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        ErrorKind::Forbidden,
+        "a cookie speaks for this request, and nothing shows that it comes from vedette's own page; \
+         send the token as `Authorization: Bearer …` instead",
+    ))
+}
+
+fn changes_nothing(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn host_of<'h>(uri: &'h Uri, headers: &'h HeaderMap) -> Option<&'h str> {
+    text_of(headers, header::HOST).or_else(|| uri.authority().map(|a| a.as_str()))
+}
+
+/// Name and port of an origin; nothing of `null`.
+fn authority_of(origin: &str) -> &str {
+    origin.split_once("://").map_or("", |(_, rest)| rest)
 }
 
 /// The name without its port; an IPv6 address without its brackets.
@@ -70,6 +112,8 @@ fn is_ours(name: &str, allowed: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn allowed(method: Method, host: &str, origin: Option<&str>) -> bool {
@@ -105,5 +149,36 @@ mod tests {
         assert!(!allowed(Method::POST, host, Some("https://evil.example")));
         assert!(!allowed(Method::POST, host, Some("null")));
         assert!(allowed(Method::GET, host, Some("https://evil.example")));
+    }
+
+    #[test]
+    fn a_cookie_alone_changes_something_from_the_own_page_only() {
+        let ask = |method: Method, pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("vedette.example"));
+            for (name, value) in pairs {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            own_page(&method, &Uri::from_static("/"), &headers).is_ok()
+        };
+        let (here, there) = ("https://vedette.example", "https://evil.example");
+        for (expected, pairs) in [
+            (true, [("sec-fetch-site", "same-origin"), ("origin", here)].as_slice()),
+            (true, &[("sec-fetch-site", "none")]),
+            // Plain HTTP in the local network: browsers leave the metadata out.
+            (true, &[("origin", "http://vedette.example")]),
+            (false, &[("sec-fetch-site", "same-site"), ("origin", here)]),
+            (false, &[("sec-fetch-site", "cross-site")]),
+            (false, &[("origin", there)]),
+            (false, &[("origin", "null")]),
+            (false, &[("origin", "https://vedette.example:8443")]),
+            (false, &[]),
+        ] {
+            assert_eq!(ask(Method::POST, pairs), expected, "{pairs:?}");
+            assert_eq!(ask(Method::DELETE, pairs), expected, "{pairs:?}");
+            assert!(ask(Method::GET, pairs), "{pairs:?}");
+            let socket = [pairs, &[("upgrade", "websocket")]].concat();
+            assert_eq!(ask(Method::GET, &socket), expected, "{socket:?}");
+        }
     }
 }

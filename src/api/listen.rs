@@ -3,11 +3,14 @@
 //! `axum::serve` sets no timer, so that a client which never finishes its request's head would
 //! hold a connection for ever; hence our own loop.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -17,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
 
 /// How the listener treats connections.
 #[derive(Clone, Debug)]
@@ -31,6 +35,10 @@ pub struct ListenOptions {
 
 /// The certificate in use, replaced on reload; none for plain HTTP.
 pub type CurrentTls = Arc<ArcSwapOption<ServerConfig>>;
+
+/// Where a request comes from: it is among the extensions of each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// Pause after an error of `accept` (usually: no file descriptors left), so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -66,8 +74,8 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut stopped => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -76,7 +84,12 @@ pub async fn serve(
         };
         // Answers are often one small write: do not wait for more of them.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let peer = Peer(peer.ip());
+        let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request
+        });
+        let service = TowerToHyperService::new(service);
         let watcher = graceful.watcher();
         let builder = Arc::clone(&builder);
         let acceptor = tls.load_full().map(TlsAcceptor::from);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Response;
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse as _;
 use axum::routing::{delete, get, post};
@@ -15,13 +15,13 @@ use tower_http::compression::predicate::SizeAbove;
 
 use crate::model::{ChannelDefinition, MaintenanceWindow, RuleDefinition};
 
-use super::auth::Caller;
+use super::auth::{Caller, Via};
 use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
     exemplars, experiments, features, federate, guard, incidents, ingest, logs, objectives,
-    objects, otlp, outcomes, ping, query, rule_definitions, rules, series, silences, stats, status,
-    syntax, targets,
+    objects, otlp, outcomes, page, ping, query, rule_definitions, rules, series, session, silences,
+    stats, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -30,7 +30,14 @@ const COMPRESS_FROM_BYTES: u16 = 4096;
 /// All routes over one state.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(status::front))
+        .route("/", get(page::front))
+        .route(
+            "/api/v1/session",
+            get(session::show).post(session::sign_in).delete(session::sign_out),
+        )
+        .route("/ui", get(page::index))
+        .route("/ui/", get(page::index))
+        .route("/ui/{*path}", get(page::below))
         .route("/-/healthy", get(status::healthy))
         .route("/-/ready", get(status::ready))
         .route("/-/reload", post(status::reload).put(status::reload))
@@ -103,15 +110,35 @@ async fn admit(State(app): State<Arc<App>>, mut request: Request, next: Next) ->
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    let response = match decide(&app, &request) {
+    let scripted = is_scripted(request.headers());
+    let mut response = match decide(&app, &request) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(error) => error.into_response(),
     };
+    if scripted && response.status() == StatusCode::UNAUTHORIZED {
+        // The page asks for the token itself: the offer of Basic would open the browser's dialog.
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, BEARER);
+    }
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     app.telemetry.http_requests.add([&handler, response.status().as_str()], 1);
     response
+}
+
+/// What a page's script is told of a missing token.
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"vedette\"");
+/// What others sent us is what we say it is: a browser must not look for scripts in it.
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// Whether a page's script asks, and not a person who opened an address (Fetch Metadata; scripts in
+/// pages without TLS may say so as is custom).
+fn is_scripted(headers: &HeaderMap) -> bool {
+    match headers.get("sec-fetch-mode") {
+        Some(mode) => mode != "navigate",
+        None => headers.contains_key("x-requested-with") || Via::of(headers) == Via::Cookie,
+    }
 }
 
 fn decide(app: &App, request: &Request) -> Result<Caller, ApiError> {
@@ -124,6 +151,9 @@ fn decide(app: &App, request: &Request) -> Result<Caller, ApiError> {
         request.uri(),
         request.headers(),
     )?;
+    if Via::of(request.headers()) == Via::Cookie {
+        guard::own_page(request.method(), request.uri(), request.headers())?;
+    }
     gate.admit(request.method(), request.uri().path(), request.headers())
 }
 

@@ -1,6 +1,7 @@
 //! What every handler may reach.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -28,6 +29,8 @@ use crate::tsdb::Tsdb;
 
 use super::auth::Gate;
 use super::listen::CurrentTls;
+use super::page::Page;
+use super::session::SignIns;
 use super::tokens;
 use super::{ApiError, ErrorKind};
 
@@ -117,6 +120,8 @@ pub struct App {
     reloads: mpsc::Sender<ReloadRequest>,
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
+    pub(super) page: Page,
+    pub(super) sign_ins: SignIns,
 }
 
 /// One backup at a time, and how far it is.
@@ -152,7 +157,15 @@ impl App {
             reloads,
             last_reload: Mutex::new(LastReload { succeeded: true, at: now }),
             backup: BackupState::default(),
+            page: Page::default(),
+            sign_ins: SignIns::default(),
         })
+    }
+
+    /// Serves the dashboard from a directory instead of from the binary, for its development. Fails
+    /// where there is none in it.
+    pub fn serve_page_from(&self, directory: PathBuf) -> Result<(), String> {
+        self.page.serve_from(directory)
     }
 
     /// Notes how far the recovery has come, from 0 to 1.

@@ -23,6 +23,7 @@ mod logs;
 mod places;
 mod remote_write;
 mod served;
+mod session;
 mod silences;
 mod stats;
 

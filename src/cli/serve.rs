@@ -25,6 +25,9 @@ pub(super) struct ServeArgs {
     /// The form of log lines: text or json
     #[arg(long, value_name = "FORMAT")]
     pub(super) log: Option<LogFormat>,
+    /// Serve the dashboard from this directory instead of from the binary, to work on it
+    #[arg(long, value_name = "DIR")]
+    pub(super) ui_dir: Option<PathBuf>,
 }
 
 impl ServeArgs {
@@ -39,7 +42,12 @@ impl ServeArgs {
             let file = PathBuf::from(directories.split(':').next()?).join("config.toml");
             file.exists().then_some(file)
         });
-        let flags = Flags { listen: self.listen, data_dir: self.data_dir, log: self.log };
+        let flags = Flags {
+            listen: self.listen,
+            data_dir: self.data_dir,
+            log: self.log,
+            ui_dir: self.ui_dir,
+        };
         Inputs { file, environment, flags }
     }
 }

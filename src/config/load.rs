@@ -57,6 +57,8 @@ pub struct Flags {
     pub data_dir: Option<PathBuf>,
     /// `--log`
     pub log: Option<LogFormat>,
+    /// `--ui-dir`: where the dashboard is developed. No setting, as it is of no use in service.
+    pub ui_dir: Option<PathBuf>,
 }
 
 /// Where settings come from; kept so that a reload can ask again.
@@ -154,7 +156,7 @@ impl Inputs {
     }
 
     fn apply_flags(&self, settings: &mut Settings) {
-        let Flags { listen, data_dir, log } = self.flags.clone();
+        let Flags { listen, data_dir, log, ui_dir: _ } = self.flags.clone();
         if let Some(listen) = listen {
             settings.server.listen = listen;
         }

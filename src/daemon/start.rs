@@ -75,6 +75,9 @@ pub(super) async fn serve(
     let telemetry = Arc::new(Telemetry::new());
     let app = App::new(settings.clone(), address, Arc::clone(&clock), telemetry, reloads);
     app.tls.store(tls);
+    if let Some(directory) = inputs.flags.ui_dir.clone() {
+        app.serve_page_from(directory).map_err(DaemonError::Start)?;
+    }
 
     // Listening begins before the database is open: whoever asks how far it is gets an answer.
     let (stop_serving, stopped) = watch::channel(false);

@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod outcomes;
 mod pipeline;
 pub mod ruler;
+pub mod summaries;
 mod upkeep;
 pub mod watch;
 
