@@ -131,7 +131,7 @@ pub(in crate::api) async fn export(
     let (format, (sender, receiver)) = (asked.format, mpsc::channel(CHUNKS_MAX));
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || produce(&logs, &asked, &runtime, sender, place));
-    let chunks = futures_util::stream::unfold(receiver, |mut receiver| async {
+    let chunks = futures_util::stream::unfold(receiver, |mut receiver| async move {
         receiver.recv().await.map(|chunk: Chunk| (chunk, receiver))
     });
     let mut response = Response::new(Body::from_stream(chunks));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
@@ -24,14 +25,18 @@ const LINES_AT_ONCE: usize = 1000;
 /// The first unit of the experiment that the past did not have.
 const FIRST_READER: u64 = 1_000_000;
 
-/// Sends what the company defined, and its log lines until now.
+/// Sends the company's log lines until now, and what it defined: in this order, so that incidents
+/// find the lines that belong to them.
 pub(super) async fn begin(client: &Client, story: &Story) -> anyhow::Result<()> {
-    for (path, body) in definitions(story) {
-        client.send_json(false, path, &body).await?;
-    }
     let lines = talk::past(story.seed, story.now, story.history_ms);
     for some in lines.chunks(LINES_AT_ONCE) {
         client.send_json(false, "/api/v1/logs", &json!({"logs": some})).await?;
+    }
+    for (path, body) in definitions(story) {
+        client
+            .send_json(false, path, &body)
+            .await
+            .with_context(|| format!("POST {path} {body}"))?;
     }
     client.get("/ping/demo-nightly-backup").await.ok();
     Ok(())

@@ -71,8 +71,15 @@ pub(super) async fn write(directory: &Path, story: &Story) -> anyhow::Result<()>
 
 /// Waits until nobody else holds the database: the daemon is to open it.
 async fn let_go(tsdb: Arc<Tsdb>) -> anyhow::Result<()> {
+    let store = Arc::clone(tsdb.store());
+    alone(&tsdb).await?;
+    drop(tsdb);
+    alone(&store).await
+}
+
+async fn alone<T>(held: &Arc<T>) -> anyhow::Result<()> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
-    while Arc::strong_count(&tsdb) > 1 {
+    while Arc::strong_count(held) > 1 {
         if tokio::time::Instant::now() > deadline {
             return Err(anyhow!("the sample data were not let go of in time"));
         }
