@@ -103,6 +103,8 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     // Of one unit in all experiments.
     ("/api/v1/experiments/assign", Permission::Send, Permission::Send),
     ("/api/v1/experiments/", Permission::Read, Permission::Operate),
+    ("/api/v1/live", Permission::Read, Permission::Read),
+    ("/api/v1/live/", Permission::Read, Permission::Read),
     ("/ping/", Permission::Open, Permission::Open),
     ("/api/v2/alerts", Permission::Read, Permission::Send),
     ("/api/v2/", Permission::Read, Permission::Operate),

@@ -2,8 +2,8 @@
 //!
 //! A page in a browser on this machine can send requests to 127.0.0.1, and by rebinding its own
 //! name to that address (DNS rebinding) even read the answers. Two checks stop both: the request
-//! must be addressed to a name of this machine, and a request that changes something must not
-//! come from a page of another origin.
+//! must be addressed to a name of this machine, and a request that changes something or opens a
+//! WebSocket must not come from a page of another origin.
 
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 
@@ -31,7 +31,8 @@ pub(super) fn check(
             ),
         ));
     }
-    if changes_nothing(method) {
+    // Browsers let any page open a WebSocket to anywhere and read what comes.
+    if changes_nothing(method) && !headers.contains_key(header::UPGRADE) {
         return Ok(());
     }
     let Some(origin) = text_of(headers, header::ORIGIN) else { return Ok(()) };
@@ -43,7 +44,8 @@ pub(super) fn check(
     Err(ApiError::new(
         ErrorKind::Forbidden,
         format!(
-            "the request comes from a page of another origin ({origin}) and would change something"
+            "the request comes from a page of another origin ({origin}) and would change something \
+             or open a WebSocket"
         ),
     ))
 }
@@ -149,6 +151,27 @@ mod tests {
         assert!(!allowed(Method::POST, host, Some("https://evil.example")));
         assert!(!allowed(Method::POST, host, Some("null")));
         assert!(allowed(Method::GET, host, Some("https://evil.example")));
+    }
+
+    #[test]
+    fn a_page_of_another_origin_opens_no_websocket() {
+        let opens = |relies: bool, host: &str, origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().expect("a value"));
+            headers.insert(header::UPGRADE, "websocket".parse().expect("a value"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().expect("a value"));
+            }
+            check(relies, &[], &Method::GET, &Uri::from_static("/"), &headers).is_ok()
+        };
+        for relies in [true, false] {
+            assert!(opens(relies, "127.0.0.1:9077", None), "no browser");
+            assert!(opens(relies, "127.0.0.1:9077", Some("http://127.0.0.1:9077")));
+            assert!(!opens(relies, "127.0.0.1:9077", Some("https://evil.example")));
+            assert!(!opens(relies, "127.0.0.1:9077", Some("null")));
+        }
+        // Behind a proxy, which hands on the name that the browser asked for.
+        assert!(opens(false, "vedette.example", Some("https://vedette.example")));
     }
 
     #[test]

@@ -10,11 +10,9 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::engine::watch::{ActError, IncidentFilter, View};
+use crate::engine::watch::{ActError, IncidentFilter, View, incident_json};
 use crate::incidents::{Act, ActKind};
-use crate::model::{
-    AlertSource, Incident, IncidentId, IncidentStatus, Matchers, Period, Severity, Timestamp,
-};
+use crate::model::{Incident, IncidentId, IncidentStatus, Matchers, Period, Severity, Timestamp};
 use crate::store::StoreError;
 
 use super::auth::Caller;
@@ -66,45 +64,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 
 /// An incident as answers show it.
 pub(super) fn shown(incident: &Incident) -> Value {
-    let alert = &incident.alert;
-    let annotations: serde_json::Map<String, Value> =
-        alert.annotations.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
-    json!({
-        "id": incident.id,
-        "number": incident.number,
-        "source": source(&alert.source),
-        "dedupe_key": incident.key,
-        "status": incident.status,
-        "firing": incident.firing,
-        "severity": incident.severity,
-        "title": incident.title,
-        "description": incident.description,
-        "labels": alert.labels,
-        "annotations": annotations,
-        "value": alert.value,
-        "generator_url": alert.generator_url,
-        "started_at": alert.starts_at,
-        "triggered_at": incident.triggered_at,
-        "ended_at": incident.ended_at,
-        "acknowledged_at": incident.acknowledged_at,
-        "acknowledged_by": incident.acknowledged_by,
-        "resolved_at": incident.resolved_at,
-        "resolved_by": incident.resolved_by,
-        "assignee": incident.assignee,
-        "snoozed_until": incident.snoozed_until,
-        "suppressed": incident.suppressed,
-        "told": incident.told,
-        "escalated": incident.escalated,
-        "escalations": incident.escalations,
-        "notes": incident.notes,
-        "version": incident.version,
-        "updated_at": incident.updated_at,
-        "updated_by": incident.updated_by,
-    })
-}
-
-fn source(source: &AlertSource) -> Value {
-    json!(source)
+    incident_json(incident)
 }
 
 fn failed(error: StoreError) -> ApiError {

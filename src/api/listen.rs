@@ -98,7 +98,8 @@ pub async fn serve(
             let _place = place;
             if let Some(io) = secure(stream, acceptor, patience).await {
                 let io = TokioIo::new(io);
-                let connection = builder.serve_connection(io, service).into_owned();
+                // With upgrades: a WebSocket begins as a request.
+                let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
                 // A connection that breaks off is the client's affair.
                 if let Err(error) = watcher.watch(connection).await {
                     tracing::debug!(%error, "a connection broke off");

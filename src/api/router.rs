@@ -11,7 +11,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::{delete, get, post};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 
 use crate::model::{ChannelDefinition, MaintenanceWindow, RuleDefinition};
 
@@ -19,7 +19,7 @@ use super::auth::{Caller, Via};
 use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
-    exemplars, experiments, features, federate, guard, incidents, ingest, logs, objectives,
+    exemplars, experiments, features, federate, guard, incidents, ingest, live, logs, objectives,
     objects, otlp, outcomes, page, ping, query, rule_definitions, rules, series, session, silences,
     stats, status, syntax, targets,
 };
@@ -80,6 +80,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(stats::routes())
         .merge(incidents::routes())
         .merge(alertmanager::routes())
+        .merge(live::routes())
         .route("/api/v1/query_exemplars", get(exemplars::query).post(exemplars::query))
         .route("/api/v1/targets", get(targets::targets))
         .route("/api/v1/status/buildinfo", get(status::buildinfo))
@@ -98,7 +99,10 @@ pub fn router(app: Arc<App>) -> Router {
             CompressionLayer::new()
                 .gzip(true)
                 .quality(CompressionLevel::Fastest)
-                .compress_when(SizeAbove::new(COMPRESS_FROM_BYTES.into())),
+                // Compressing a stream of events would hold each of them back.
+                .compress_when(
+                    SizeAbove::new(COMPRESS_FROM_BYTES.into()).and(NotForContentType::SSE),
+                ),
         )
         .layer(from_fn_with_state(Arc::clone(&app), admit))
         .with_state(app)

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -29,6 +30,7 @@ use crate::tsdb::Tsdb;
 
 use super::auth::Gate;
 use super::listen::CurrentTls;
+use super::live::{Live, Pace};
 use super::page::Page;
 use super::session::SignIns;
 use super::tokens;
@@ -120,6 +122,7 @@ pub struct App {
     reloads: mpsc::Sender<ReloadRequest>,
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
+    pub(super) live: Live,
     pub(super) page: Page,
     pub(super) sign_ins: SignIns,
 }
@@ -157,6 +160,7 @@ impl App {
             reloads,
             last_reload: Mutex::new(LastReload { succeeded: true, at: now }),
             backup: BackupState::default(),
+            live: Live::new(Pace::default()),
             page: Page::default(),
             sign_ins: SignIns::default(),
         })
@@ -183,9 +187,17 @@ impl App {
         Ok(())
     }
 
-    /// Notes that the end has begun: no new requests are taken up.
+    /// Notes that the end has begun: no new requests are taken up, and who follows the live feed
+    /// is told.
     pub fn stopping(&self) {
         self.phase.store(2, Ordering::Release);
+        self.live.stop();
+    }
+
+    /// Waits until nobody follows the live feed any more, but no longer than this. Gives how many
+    /// still do.
+    pub async fn live_ended(&self, patience: Duration) -> usize {
+        self.live.ended(patience).await
     }
 
     /// How far the daemon has come.

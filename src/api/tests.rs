@@ -27,7 +27,7 @@ mod session;
 mod silences;
 mod stats;
 
-pub(super) use served::{NOW_S, Served, ask, get, send, serve};
+pub(super) use served::{NOW_S, Served, ask, get, send, serve, serve_paced};
 
 use super::params::Params;
 use super::query::{Asked, run};

@@ -101,6 +101,7 @@ fn check_counts(settings: &Settings) -> Result<(), Invalid> {
         ("limits.series_max", limits.series_max),
         ("limits.queued_samples_max", limits.queued_samples_max),
         ("limits.connections_max", limits.connections_max),
+        ("limits.live_clients_max", limits.live_clients_max),
     ] {
         if value == 0 {
             return Err(invalid(key, "is 0, which would refuse everything; use at least 1"));

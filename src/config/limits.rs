@@ -31,6 +31,8 @@ pub struct Limits {
     pub exemplars_max: usize,
     /// HTTP connections at once.
     pub connections_max: usize,
+    /// Clients that may follow the live feed at once.
+    pub live_clients_max: usize,
     /// Samples ahead of the clock by more than this many seconds are refused.
     pub future_seconds_max: i64,
 }
@@ -49,6 +51,7 @@ impl Default for Limits {
             metadata_max: 20_000,
             exemplars_max: 100_000,
             connections_max: 1024,
+            live_clients_max: 2048,
             future_seconds_max: 600,
         }
     }

@@ -42,6 +42,20 @@ const BLOCKING_THREADS_MAX: usize = 64;
 /// Threads for everything else; more would only cost memory on a large machine.
 const WORKERS_MAX: usize = 8;
 
+/// Lets us have as many open files as the system allows: many shells and systems give a process
+/// 1024 at first, for the sake of programs that wait with `select`. We do not.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    let all = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, open_files = ?limit.current, "the limit of open files stays as it is");
+    }
+}
+
 /// Runs until a signal ends it. Everything that was acknowledged is durable at any time.
 ///
 /// # Errors
@@ -61,6 +75,7 @@ pub fn run(inputs: Inputs) -> Result<(), DaemonError> {
 pub fn run_and_tell(inputs: Inputs, ready: mpsc::Sender<SocketAddr>) -> Result<(), DaemonError> {
     let settings = inputs.load()?;
     let log_level = logging::start(&settings.log).map_err(DaemonError::Start)?;
+    raise_open_files();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(WORKERS_MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)

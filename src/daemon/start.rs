@@ -18,7 +18,7 @@ use crate::collect::targets::Targets;
 use crate::config::{Inputs, Settings};
 use crate::engine::Pipeline;
 use crate::engine::checker::{Checker, CheckerParts, default_checks, examine_file};
-use crate::engine::feed::Feed;
+use crate::engine::feed::{Fact, Feed, Subject, Topic};
 use crate::engine::logs::Logs;
 use crate::engine::outbox::{Outbox, check_channels};
 use crate::engine::ruler::{Ruler, read_rule_files};
@@ -55,6 +55,7 @@ struct Running {
     trials: Trials,
     logs: Logs,
     watch: Watch,
+    feed: Feed,
     changes: watch::Sender<Arc<Settings>>,
     stop_upkeep: Arc<AtomicBool>,
     upkeep: JoinHandle<()>,
@@ -136,6 +137,11 @@ pub(super) async fn serve(
     let cut_off = serving.await.unwrap_or(0);
     if cut_off > 0 {
         tracing::warn!(connections = cut_off, "connections were cut off at the end");
+    }
+    // WebSockets are no requests any more: they are waited for by themselves.
+    let left = app.live_ended(DRAIN).await;
+    if left > 0 {
+        tracing::warn!(clients = left, "clients of the live feed were cut off at the end");
     }
     end(running).await;
     watchdog.abort();
@@ -238,8 +244,8 @@ async fn begin(
     examine_file(&settings).map_err(DaemonError::Start)?;
     let built_in = default_checks(&settings, app.address);
     catalog.take_up(&settings, built_in, clock.now()).await;
-    let watch =
-        Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock)).map_err(DaemonError::Start)?;
+    let watch = Watch::start(Arc::clone(pipeline.tsdb()), Arc::clone(clock), feed.clone())
+        .map_err(DaemonError::Start)?;
     check_channels(&settings).map_err(DaemonError::Start)?;
     let ruler = Arc::new(Ruler::new(
         pipeline.clone(),
@@ -320,6 +326,7 @@ async fn begin(
         trials,
         logs,
         watch,
+        feed,
         changes,
         stop_upkeep,
         upkeep,
@@ -377,6 +384,10 @@ async fn take_up(
             running.logs.set_retention(logs::retention(&settings));
             running.changes.send_replace(settings);
             running.ruler.reload(rules).await;
+            // Definitions of the file may be others: whoever shows any asks again.
+            let data = serde_json::json!({ "at": app.clock.now() });
+            let fact = Fact::new(Topic::Config, "config.reloaded", Subject::default(), &data);
+            running.feed.publish(fact);
             tracing::info!("the settings were taken up");
             Ok(())
         }
@@ -402,6 +413,7 @@ async fn end(running: Running) {
         trials,
         logs,
         watch,
+        feed: _,
         changes,
         stop_upkeep,
         upkeep,

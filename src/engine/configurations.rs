@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::feed::{Fact, Subject, Topic};
 use super::watch::{Batch, Watch, WatchError, Write};
 use crate::model::{Name, Timestamp};
 use crate::store::{
@@ -251,7 +252,14 @@ impl Configurations {
         if let Some(old) = (is + 1).checked_sub(VERSIONS_KEPT).filter(|old| *old > 0) {
             writes.push(Write::no_document(Table::Experiments, kind, &id_of(old)));
         }
-        watch.commit(Batch { writes, signals: Vec::new() }).await?;
+        // What it says may be secret: whoever may see it asks.
+        let data = json!({
+            "feature": version.feature, "version": version.version, "author": version.author,
+            "comment": version.comment, "at": version.at, "restored": version.restored,
+        });
+        let subject = Subject::named(feature.as_str());
+        let fact = Fact::new(Topic::Features, "feature.configured", subject, &data);
+        watch.commit(Batch { writes, facts: vec![fact], ..Batch::default() }).await?;
         let version = Arc::new(version);
         let mut newest = Newest::clone(&self.newest.load());
         newest.insert(feature.clone(), Arc::clone(&version));

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { newPage, open, settled, until } from './browser.mjs';
+import { at as openAt, dialogButton, open, until } from './browser.mjs';
 
 let site;
 
@@ -13,22 +13,8 @@ before(async () => {
 
 after(() => site?.end());
 
-const get = async (path) => {
-  const response = await fetch(`${site.vedette.target}/api/v1/${path}`);
-  return response.ok ? (await response.json()).data : null;
-};
-
-/** Runs with a page at a path, and fails on its faults. */
-async function at(path, work) {
-  const page = await newPage(site.browser);
-  await page.goto(site.base + path);
-  await settled(page);
-  await work(page);
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-}
-
-const dialogButton = (page, name) => page.locator('dialog').getByRole('button', { name, exact: true });
+const get = (path) => site.get(path);
+const at = (path, work) => openAt(site, path, work);
 
 test('a check is tried, added, paused, changed and deleted', { timeout: 90_000 }, () => at('checks', async (page) => {
   await page.getByRole('button', { name: 'Add check' }).click();

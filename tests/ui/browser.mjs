@@ -1,64 +1,91 @@
-// What the browser tests share: a vedette of their own, filled with data, the dashboard before it, and
-// a browser.
+// What the browser tests share: a vedette of their own that serves the page itself, filled with data,
+// and a browser.
 
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { startServer } from './dev-server.mjs';
 import { seed } from './seed.mjs';
 
-const BINARY = process.env.VEDETTE_BIN ?? fileURLToPath(new URL('../../target/debug/vedette', import.meta.url));
+const BINARY = process.env.VEDETTE_BIN ? resolve(process.env.VEDETTE_BIN) : fileURLToPath(new URL('../../target/debug/vedette', import.meta.url));
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const START_MS = 30_000;
 
 export const WIDTHS = [1440, 900, 390, 320];
 export const THEMES = /** @type {const} */ (['light', 'dark']);
-export const PAGES = ['', 'metrics?q=node_load1', 'checks', 'checks/mail-relay', 'incidents', 'incidents/1', 'rules', 'rules/checkout-slow', 'experiments', 'features', 'logs', 'settings/storage', 'settings/channels', 'settings/silences', 'settings/maintenance', 'settings/tokens', 'settings/theme', 'settings/shortcuts', 'no-such-page'];
+export const PAGES = [
+  '', 'metrics?q=node_load1', 'checks', 'checks/mail-relay', 'incidents', 'incidents/1', 'rules', 'rules/checkout-slow',
+  'experiments', 'experiments/one-page-checkout', 'experiments/new-engine', 'experiments/button', 'experiments/idea',
+  'features', 'features/checkout', 'features/~providers', 'features/~provider/acme', 'logs', 'logs?level=error&source=api',
+  'settings/storage', 'settings/channels', 'settings/silences', 'settings/maintenance', 'settings/tokens', 'settings/theme', 'settings/shortcuts', 'no-such-page',
+];
 
-function freePort() {
-  return new Promise((resolve) => {
+const CONFIG = `
+[[check]]
+name = "of-the-file"
+kind = "host"
+target = "load"
+conditions = ["[LOAD1] >= 0"]
+
+[[feature]]
+name = "of-the-file"
+
+[incidents]
+`;
+
+export function freePort() {
+  return new Promise((done) => {
     const server = createServer();
     server.listen(0, '127.0.0.1', () => {
       const { port } = /** @type {any} */ (server.address());
-      server.close(() => resolve(port));
+      server.close(() => done(port));
     });
   });
 }
 
-async function until(what, check, ms = START_MS) {
+export async function until(what, check, ms = START_MS) {
   const end = Date.now() + ms;
+  let last;
   while (Date.now() < end) {
-    if (await check().catch(() => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    try {
+      if (await check()) return;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((done) => setTimeout(done, 100));
   }
-  throw new Error(`waited ${ms} ms for ${what}`);
+  throw new Error(`waited ${ms} ms for ${what}${last ? `: ${last.message}` : ''}`);
 }
 
-/** A vedette of this test alone. `stop` and `start` are there to be used in the middle of a test. */
-export async function startVedette() {
+/** A vedette of this test alone. `stop` (kill -9) and `start` are there to be used in the middle of a test. */
+export async function startVedette({ config: text = CONFIG } = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'vedette-ui-'));
   const port = await freePort();
   const target = `http://127.0.0.1:${port}`;
   const config = join(directory, 'config.toml');
-  await writeFile(config, '[[check]]\nname = "of-the-file"\nkind = "host"\ntarget = "load"\nconditions = ["[LOAD1] >= 0"]\n\n[incidents]\n');
+  await writeFile(config, text);
   let child = null;
   const start = async () => {
     child = spawn(BINARY, ['serve', '--config', config, '--listen', `127.0.0.1:${port}`, '--data-dir', join(directory, 'data')], { stdio: 'ignore' });
-    const failed = new Promise((_, reject) => child.once('error', (error) => reject(new Error(`${error.message}; build vedette first, or set VEDETTE_BIN`))));
-    const ready = until('vedette to be ready', async () => (await fetch(`${target}/-/ready`)).ok);
-    await Promise.race([ready, failed]);
+    const failed = new Promise((_, reject) => {
+      child.once('error', (error) => reject(new Error(`${error.message}; build vedette first, or set VEDETTE_BIN`)));
+      child.once('exit', (code) => reject(new Error(`vedette ended with ${code}`)));
+    });
+    await Promise.race([until('vedette to be ready', async () => (await fetch(`${target}/-/ready`)).ok), failed]);
   };
-  const stop = () => new Promise((resolve) => {
-    child.once('exit', resolve);
+  const stop = () => new Promise((done) => {
+    child.removeAllListeners('exit');
+    child.once('exit', done);
     child.kill('SIGKILL');
   });
   await start();
   return {
     target,
+    directory,
     start,
     stop,
     async end() {
@@ -68,25 +95,37 @@ export async function startVedette() {
   };
 }
 
-/** Everything: vedette, data, the dashboard before it, a browser. */
-export async function open({ seeded = true, intercept } = {}) {
-  const vedette = await startVedette();
+export async function startBrowser() {
+  if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing; install Debian's chromium, or set CHROMIUM`);
+  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
+}
+
+/** Everything: vedette, data, a browser. */
+export async function open({ seeded = true, config = undefined } = {}) {
+  const vedette = await startVedette({ config });
   const endSeed = seeded ? await seed(vedette.target) : () => {};
-  const { server, port } = await startServer({ target: vedette.target, intercept });
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
-  const base = `http://127.0.0.1:${port}/ui/`;
+  const browser = await startBrowser();
+  const get = async (path) => {
+    const response = await fetch(`${vedette.target}/api/v1/${path}`);
+    return response.ok ? (await response.json()).data : null;
+  };
+  const post = async (path, body, method = 'POST') => {
+    const response = await fetch(`${vedette.target}/api/v1/${path}`, { method, body: typeof body === 'string' ? body : JSON.stringify(body) });
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${(await response.text()).slice(0, 300)}`);
+    return (await response.json().catch(() => ({}))).data;
+  };
   if (seeded) {
     // The failing check opens the first incident as soon as it was asked.
-    await until('an incident', async () => (await (await fetch(`${vedette.target}/api/v1/incidents`)).json()).data.length > 1);
+    await until('an incident', async () => (await get('incidents')).length > 1);
   }
   return {
     vedette,
     browser,
-    base,
+    base: `${vedette.target}/ui/`,
+    get,
+    post,
     async end() {
       await browser.close();
-      server.close();
-      server.closeAllConnections();
       endSeed();
       await vedette.end();
     },
@@ -100,8 +139,8 @@ export async function newPage(browser, { width = 1440, theme = 'light', ...more 
   page.faults = [];
   page.on('pageerror', (error) => page.faults.push(String(error.stack ?? error)));
   page.on('console', (message) => {
-    // Requests that fail are the tests' own doing, or of parts that this version does not have.
-    if (message.type() === 'error' && !/Failed to load resource|WebSocket/.test(message.text())) page.faults.push(message.text());
+    // Requests that fail are the tests' own doing.
+    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(message.text())) page.faults.push(message.text());
   });
   return page;
 }
@@ -109,8 +148,18 @@ export async function newPage(browser, { width = 1440, theme = 'light', ...more 
 /** Waits until nothing is loading any more. */
 export async function settled(page) {
   await page.waitForSelector('main h1');
-  await page.waitForFunction(() => !document.querySelector('main .bones'), null, { timeout: 15_000 });
+  await page.waitForFunction(() => !document.querySelector('main .bones'), null, { timeout: 20_000 });
   await page.waitForTimeout(150);
 }
 
-export { until };
+export const dialogButton = (page, name) => page.locator('dialog').getByRole('button', { name, exact: true });
+
+/** Runs with a page at a path, and fails on its faults. */
+export async function at(site, path, work, options = {}) {
+  const page = await newPage(site.browser, options);
+  await page.goto(site.base + path);
+  await settled(page);
+  await work(page);
+  if (page.faults.length) throw new Error(`the page has faults:\n${page.faults.join('\n')}`);
+  await page.context().close();
+}

@@ -1,66 +1,115 @@
 // The page hears of changes by the best way there is, says when it does not, and misses nothing.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { newPage, open, settled } from './browser.mjs';
-import { standIn } from './stand-in.mjs';
+import { startProxy } from './proxy.mjs';
 
-test('without a feed the page asks again, and goes on after vedette was killed', { timeout: 120_000 }, async (context) => {
-  const site = await open();
-  context.after(() => site.end());
-  const page = await newPage(site.browser);
-  await page.goto(`${site.base}checks`);
-  await settled(page);
-  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Up to date');
-  await site.vedette.stop();
-  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Reconnecting', null, { timeout: 20_000 });
-  assert.match(await page.textContent('#status'), /Connection lost/);
-  assert.ok(await page.getByText('mail-relay').first().isVisible(), 'what was known stays');
-  await site.vedette.start();
-  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Up to date', null, { timeout: 30_000 });
-  assert.match(await page.textContent('#status'), /Connected again/);
-  await fetch(`${site.vedette.target}/api/v1/checks`, { method: 'POST', body: JSON.stringify({ name: 'made-after', kind: 'tcp', target: '127.0.0.1:1' }) });
-  await page.waitForFunction(() => document.body.textContent?.includes('made-after'), null, { timeout: 15_000 });
-});
+let site;
 
-test('where there is no WebSocket events are used, and where there are none, asking', { timeout: 120_000 }, async (context) => {
-  for (const [feed, text] of [['sse', 'By server-sent events'], ['poll', 'By asking each second']]) {
-    const stand = standIn({ feed });
-    const site = await open({ intercept: stand.intercept });
-    context.after(() => site.end());
+before(async () => {
+  site = await open();
+}, { timeout: 120_000 });
+
+after(() => site?.end());
+
+const way = (page, text, timeout = 30_000) => page.waitForFunction((wanted) => document.querySelector('.live')?.getAttribute('title') === wanted, text, { timeout });
+const shows = (page, text, timeout) => page.waitForFunction((wanted) => document.querySelector('main')?.textContent?.includes(wanted), text, { timeout });
+const WAYS = { ws: 'By WebSocket', sse: 'By server-sent events', poll: 'By asking each second' };
+const check = (name) => site.post('checks', { name, kind: 'tcp', target: '127.0.0.1:1', every: '1h' });
+const line = (message) => site.post('logs', JSON.stringify({ level: 'info', source: 'test', message }));
+
+test('where WebSockets are kept back events are used, and where those are, asking', { timeout: 120_000 }, async (context) => {
+  const proxy = await startProxy(site.vedette.target);
+  context.after(proxy.end);
+  for (const [deny, by] of [[[], 'ws'], [['ws'], 'sse'], [['ws', 'sse'], 'poll']]) {
+    proxy.deny.clear();
+    for (const one of deny) proxy.deny.add(one);
     const page = await newPage(site.browser);
-    await page.goto(`${site.base}checks`);
+    await page.goto(`${proxy.base}checks`);
     await settled(page);
-    await page.waitForFunction((wanted) => document.querySelector('.live')?.getAttribute('title') === wanted, text, { timeout: 30_000 });
-    if (feed === 'sse') {
-      await fetch(`${site.vedette.target}/api/v1/checks`, { method: 'POST', body: JSON.stringify({ name: 'told-of', kind: 'tcp', target: '127.0.0.1:1' }) });
-      stand.tell('check.changed', { name: 'told-of' });
-      await page.waitForFunction(() => document.body.textContent?.includes('told-of'), null, { timeout: 2000 });
-    }
+    await way(page, WAYS[by]);
+    const begun = Date.now();
+    await check(`told-by-${by}`);
+    await shows(page, `told-by-${by}`, 3000);
+    context.diagnostic(`${by}: seen after ${Date.now() - begun} ms`);
+    assert.deepEqual(page.faults, []);
     await page.context().close();
   }
 });
 
-test('a token is asked for, kept for the tab, and refused when it is wrong', { timeout: 90_000 }, async (context) => {
-  const site = await open({ seeded: false });
-  context.after(() => site.end());
-  const made = await (await fetch(`${site.vedette.target}/api/v1/admin/tokens`, { method: 'POST', body: JSON.stringify({ name: 'me', role: 'admin' }) })).json();
-  const token = made.data.token ?? made.data.secret;
+test('a connection that is lost is told, and what happened meanwhile is seen', { timeout: 120_000 }, async (context) => {
+  const proxy = await startProxy(site.vedette.target);
+  context.after(proxy.end);
   const page = await newPage(site.browser);
+  await page.goto(`${proxy.base}logs`);
+  await settled(page);
+  await way(page, WAYS.ws);
+  await line('said before');
+  await shows(page, 'said before', 3000);
+  for (let i = 0; i < 5; i += 1) {
+    proxy.hangUp();
+    await line(`said while it was lost ${i}`);
+  }
+  await way(page, WAYS.ws);
+  await line('said after');
+  await shows(page, 'said after', 5000);
+  const text = await page.textContent('main');
+  for (let i = 0; i < 5; i += 1) assert.equal(text.split(`said while it was lost ${i}`).length - 1, 1, `line ${i}, once`);
+  await page.context().close();
+});
+
+test('killed and started again, nothing is missing', { timeout: 120_000 }, async () => {
+  const [page, lines] = [await newPage(site.browser), await newPage(site.browser)];
   await page.goto(`${site.base}checks`);
-  await page.getByLabel('Token').fill('wrong');
-  await page.keyboard.press('Enter');
-  await page.getByText('not known').waitFor();
-  await page.getByLabel('Token').fill(token);
-  await page.keyboard.press('Enter');
-  await page.getByRole('heading', { name: 'Checks', level: 1 }).waitFor();
+  await lines.goto(`${site.base}logs`);
+  for (const one of [page, lines]) {
+    await settled(one);
+    await way(one, WAYS.ws);
+  }
+  await check('made-before');
+  await line('said before the end');
+  await shows(page, 'made-before', 3000);
+  await shows(lines, 'said before the end', 3000);
+  // Acknowledged, and perhaps not yet told.
+  await Promise.all([check('made-at-the-end'), line('said at the end')]);
+  await site.vedette.stop();
+  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Reconnecting', null, { timeout: 20_000 });
+  assert.match(await page.textContent('#status'), /Connection lost/);
+  assert.ok(await page.getByText('made-before').first().isVisible(), 'what was known stays');
+  await site.vedette.start();
+  // Before the page may have found the way back.
+  await check('made-while-away');
+  await line('said while away');
+  await way(page, WAYS.ws);
+  await way(lines, WAYS.ws);
+  assert.match(await page.textContent('#status'), /Connected again/);
+  await check('made-after');
+  await line('said after the start');
+  for (const name of ['made-at-the-end', 'made-while-away', 'made-after', 'made-before']) await shows(page, name, 5000);
+  for (const text of ['said before the end', 'said at the end', 'said while away', 'said after the start']) {
+    await shows(lines, text, 5000);
+    assert.equal((await lines.textContent('main')).split(text).length - 1, 1, `“${text}” once`);
+  }
+  assert.deepEqual([...page.faults, ...lines.faults], []);
+  await page.context().close();
+  await lines.context().close();
+});
+
+test('incidents are told aloud, results are not', { timeout: 60_000 }, async () => {
+  const page = await newPage(site.browser);
+  await page.goto(site.base);
   await settled(page);
-  await page.reload();
-  await settled(page);
-  assert.equal(await page.getByRole('heading', { level: 1 }).textContent(), 'Checks');
-  await page.goto(`${site.base}settings/tokens`);
-  await settled(page);
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.getByLabel('Token').waitFor();
-  assert.deepEqual(page.faults, []);
+  await way(page, WAYS.ws);
+  const number = (await site.get('incidents?status=open'))[0].number;
+  await site.post(`incidents/${number}/acknowledge`, {});
+  await page.waitForFunction((wanted) => document.querySelector('#status')?.textContent?.startsWith(wanted), `Incident ${number} acknowledged`, { timeout: 3000 });
+  await page.evaluate(() => {
+    globalThis.said = 0;
+    new MutationObserver(() => { globalThis.said += 1; }).observe(document.querySelector('#status'), { childList: true, characterData: true, subtree: true });
+  });
+  await site.post('checks/public-api/run', '');
+  await page.waitForTimeout(1500);
+  assert.equal(await page.evaluate(() => globalThis.said), 0);
+  await page.context().close();
 });

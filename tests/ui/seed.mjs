@@ -21,8 +21,8 @@ function random(seed) {
   };
 }
 
-async function post(target, path, body) {
-  const response = await fetch(`${target}/api/v1/${path}`, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) });
+async function post(target, path, body, method = 'POST', type = 'application/json') {
+  const response = await fetch(`${target}/api/v1/${path}`, { method, headers: { 'Content-Type': type }, body: typeof body === 'string' ? body : JSON.stringify(body) });
   const text = await response.text();
   if (!response.ok && response.status !== 409) throw new Error(`${path}: ${response.status} ${text.slice(0, 300)}`);
   return text ? JSON.parse(text) : null;
@@ -104,6 +104,9 @@ export async function seed(target, { keep = true } = {}) {
   await post(target, 'silences', { matchers: ['job="batch"'], duration: '2h', comment: 'moving the batch machines', created_by: 'mara' });
   await post(target, 'maintenance', { name: 'nightly-window', matchers: ['job="db"'], recurrence: { cron: '30 2 * * *', duration: '1h', zone: 'Europe/Amsterdam' } });
 
+  await trials(target);
+  await logs(target, 3000).catch(() => {});
+
   const send = () => post(target, 'samples', { samples: shop.samples(Date.now(), false) }).catch(() => {});
   await send();
   const timer = keep ? setInterval(send, STEP_S * 1000) : null;
@@ -113,6 +116,54 @@ export async function seed(target, { keep = true } = {}) {
     http.closeAllConnections();
     tcp.close();
   };
+}
+
+/** Experiments of each kind, outcomes of two providers, a feature with two versions of its configuration. */
+async function trials(target) {
+  const draw = random(11);
+  const normal = () => Math.sqrt(-2 * Math.log(draw() || 1e-9)) * Math.cos(2 * Math.PI * draw());
+  await post(target, 'experiments', {
+    name: 'one-page-checkout', feature: 'checkout', hypothesis: 'One page makes more people finish',
+    variants: [{ name: 'control', traffic_weight: 34, is_control: true }, { name: 'b', traffic_weight: 33, configuration: { pages: 1 } }, { name: 'c', traffic_weight: 33, configuration: { pages: 2 } }],
+    metrics: [
+      { name: 'converted', estimator: 'proportion', better: 'higher', minimum_detectable_effect: 0.01 },
+      { name: 'revenue', better: 'higher', role: 'secondary', cap_high: 500 },
+      { name: 'latency_ms', better: 'lower', role: 'guardrail', margin: 20, cap_high: 10_000 },
+    ],
+  });
+  await post(target, 'experiments', { name: 'new-engine', kind: 'canary', steps: [{ traffic: 5, hold: '1h' }, { traffic: 50, hold: '1d' }, { traffic: 100 }], variants: [{ name: 'old', traffic_weight: 50, is_control: true }, { name: 'new', traffic_weight: 50 }], metrics: [{ name: 'ok', estimator: 'proportion', better: 'higher' }] });
+  await post(target, 'experiments', { name: 'button', kind: 'multivariate', factors: [{ name: 'colour', levels: ['green', 'red'] }, { name: 'text', levels: ['buy', 'order'] }], metrics: [{ name: 'clicked', estimator: 'proportion', better: 'higher' }] });
+  await post(target, 'experiments', { name: 'idea', variants: [{ name: 'control', traffic_weight: 50, is_control: true }, { name: 'treatment', traffic_weight: 50 }], metrics: [{ name: 'converted', estimator: 'proportion', better: 'higher' }] });
+  for (const name of ['one-page-checkout', 'new-engine', 'button']) await post(target, `experiments/${name}/start`, { by: 'mara' });
+  const shares = { control: 0.12, b: 0.17, c: 0.125, old: 0.99, new: 0.99 };
+  for (const [name, of] of [['one-page-checkout', (unit, variant) => [
+    { unit, metric: 'converted', value: Number(draw() < shares[variant]) },
+    { unit, metric: 'revenue', value: Math.max(0, 40 + 12 * normal() + (variant === 'b' ? 1.5 : 0)) },
+    { unit, metric: 'latency_ms', value: Math.max(1, 160 + 40 * normal() - (variant === 'b' ? 8 : 0)) },
+  ]], ['new-engine', (unit, variant) => [{ unit, metric: 'ok', value: Number(draw() < shares[variant]) }]], ['button', (unit, variant) => [{ unit, metric: 'clicked', value: Number(draw() < (variant.includes('red') ? 0.2 : 0.15)) }]]]) {
+    const { data } = await post(target, `experiments/${name}/assign`, { units: Array.from({ length: 2400 }, (_, i) => `user-${i}`) });
+    await post(target, `experiments/${name}/results`, { results: data.assignments.filter((one) => one.in_experiment).flatMap((one) => of(one.unit, one.variant)) });
+  }
+  const outcomes = Array.from({ length: 1200 }, (_, i) => ({ feature: ['checkout', 'search'][i % 2], provider: ['acme', 'globex'][i % 3 ? 0 : 1], model: ['small-2', 'large-1'][i % 3 ? 0 : 1], ok: draw() > 0.01, latency_ms: 120 + 60 * draw() * (i % 3 ? 1 : 3), cost: 0.0004, input_tokens: 310, output_tokens: 45 }));
+  await post(target, 'outcomes', { outcomes });
+  await post(target, 'features', { name: 'checkout', display_name: 'Checkout', latency_target_ms: 300 });
+  await post(target, 'features/checkout/config', { value: { model: 'large-1', limit: 20 }, comment: 'to begin with' }, 'PUT');
+  await post(target, 'features/checkout/config', { value: { model: 'small-2', limit: 20, cache: true }, comment: 'cheaper' }, 'PUT');
+}
+
+const SAYINGS = [['info', 'api', 'request of /api/checkout took %d ms'], ['debug', 'worker', 'job %d was taken from the queue'], ['info', 'api', 'user %d signed in'], ['warn', 'worker', 'queue is %d deep'], ['error', 'api', 'payment %d was refused: connection reset by peer']];
+
+/** Lines of the last hour, the newest now. @param {string} target @param {number} count */
+export async function logs(target, count, more = {}) {
+  const now = Date.now();
+  const line = (_, i) => {
+    const [level, source, text] = SAYINGS[i % SAYINGS.length];
+    return JSON.stringify({ time: new Date(now - ((count - 1 - i) * 3_500_000) / count).toISOString(), level, source, message: text.replace('%d', String(i)), feature: i % 2 ? 'checkout' : 'search', environment: 'production', trace_id: `trace-${i % 97}`, metadata: { n: i }, ...more });
+  };
+  for (let done = 0; done < count; done += 10_000) {
+    const lines = Array.from({ length: Math.min(10_000, count - done) }, (_, i) => line(null, done + i));
+    await post(target, 'logs', lines.join('\n'), 'POST', 'application/x-ndjson');
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

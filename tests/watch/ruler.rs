@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 use vedette::clock::ManualClock;
 use vedette::config::{Limits, Settings};
+use vedette::engine::feed::Feed;
 use vedette::engine::ruler::{LiveAlerting, LiveGroup, Ruler};
 use vedette::engine::watch::{Catalog, Watch};
 use vedette::engine::{Pipeline, Policy};
@@ -51,7 +52,8 @@ impl Rig {
         let pipeline =
             Pipeline::new(Arc::clone(&tsdb), clock.clone(), telemetry, policy).expect("starts");
         let catalog = Arc::new(Catalog::open(tsdb.store()).expect("opens"));
-        let watch = Watch::start(Arc::clone(&tsdb), clock.clone()).expect("starts");
+        let watch = Watch::start(Arc::clone(&tsdb), clock.clone(), Feed::new(clock.clone()))
+            .expect("starts");
         let places = Arc::new(ArcSwap::from_pointee(Semaphore::new(4)));
         let ruler = Ruler::new(
             pipeline,

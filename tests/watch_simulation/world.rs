@@ -302,7 +302,7 @@ impl World {
             true => Signal::Firing(Box::new(self.alert(number))),
             false => Signal::Ended { key: self.key(number), at: self.at() },
         };
-        let batch = Batch { writes: Vec::new(), signals: vec![signal] };
+        let batch = Batch { signals: vec![signal], ..Batch::default() };
         let acknowledged = self.apply(Request::Commit(batch));
         self.said.insert(number, Said { fires, acknowledged });
     }

@@ -20,7 +20,7 @@ async fn with_incident() -> Served {
     .expect("an alert");
     let signals = vec![Signal::Firing(Box::new(alert))];
     let watch = &served.app.engine().expect("ready").watch;
-    watch.commit(Batch { writes: Vec::new(), signals }).await.expect("committed");
+    watch.commit(Batch { signals, ..Batch::default() }).await.expect("committed");
     served
 }
 

@@ -30,8 +30,9 @@ use crate::store::{DiskMedium, Store, StoreOptions};
 use crate::telemetry::Telemetry;
 use crate::tsdb::{Retention, Tsdb, TsdbOptions};
 
-use crate::api::router;
+use crate::api::live::Live;
 use crate::api::state::{App, Engine};
+use crate::api::{Pace, router};
 
 /// The time of all tests: 2026-01-01T00:00:00Z.
 pub(in crate::api) const NOW_S: i64 = 1_767_225_600;
@@ -43,6 +44,11 @@ pub(in crate::api) struct Served {
 }
 
 pub(in crate::api) fn serve(settings: Settings) -> Served {
+    serve_paced(settings, Pace::default())
+}
+
+/// The same, with clients of the live feed served at another pace.
+pub(in crate::api) fn serve_paced(settings: Settings, pace: Pace) -> Served {
     let directory = tempfile::tempdir().expect("a directory");
     let medium = DiskMedium::open(&directory.path().join("x.redb")).expect("opens");
     let store = Store::open(Arc::new(medium), StoreOptions::default(), &|_| {}).expect("opens");
@@ -50,7 +56,8 @@ pub(in crate::api) fn serve(settings: Settings) -> Served {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(NOW_S * 1000)));
     let (reloads, _) = mpsc::channel(1);
     let address = "127.0.0.1:9077".parse().expect("an address");
-    let app = App::new(settings, address, clock, Arc::new(Telemetry::new()), reloads);
+    let mut app = App::new(settings, address, clock, Arc::new(Telemetry::new()), reloads);
+    Arc::get_mut(&mut app).expect("nobody else has it yet").live = Live::new(pace);
     let mut builder = tsdb.batch();
     for (name, job, value) in [("up", "node", 1.0), ("up", "db", 0.0), ("load", "node", 0.25)] {
         let labels = Labels::from_pairs([("__name__", name), ("job", job)]).expect("valid");
@@ -78,7 +85,9 @@ pub(in crate::api) fn serve(settings: Settings) -> Served {
     let (_, changed) = tokio::sync::watch::channel(app.settings.load_full());
     let clock = Arc::clone(&app.clock);
     let catalog = Arc::new(Catalog::open(tsdb.store()).expect("readable"));
-    let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock)).expect("starts");
+    let feed = Feed::new(Arc::clone(&app.clock));
+    let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&app.clock), feed.clone());
+    let watch = watch.expect("starts");
     let (places, definitions) = (app.query_places(), Arc::clone(&catalog));
     let ruler =
         Ruler::new(pipeline.clone(), clock, changed.clone(), places, watch.clone(), definitions);
@@ -115,7 +124,6 @@ pub(in crate::api) fn serve(settings: Settings) -> Served {
         board: Arc::clone(&board),
         clock: Arc::clone(&app.clock),
     };
-    let feed = Feed::new(Arc::clone(&app.clock));
     let logs = Logs::start(
         pipeline.clone(),
         Arc::clone(&app.clock),

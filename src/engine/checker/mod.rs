@@ -20,6 +20,7 @@ mod target;
 #[cfg(test)]
 mod testing;
 mod timetable;
+mod told;
 mod upkeep;
 mod verdict;
 mod views;

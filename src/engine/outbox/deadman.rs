@@ -69,7 +69,7 @@ pub(super) async fn run(
 async fn commits(watch: &Watch, clock: &dyn Clock) -> Result<(), String> {
     let write = Write::document(Table::Watch, DocumentKind::Figure, "deadman", &clock.now())
         .map_err(|error| error.to_string())?;
-    let committing = watch.commit(Batch { writes: vec![write], signals: Vec::new() });
+    let committing = watch.commit(Batch::of_writes(vec![write]));
     match tokio::time::timeout(COMMIT_WAIT, committing).await {
         Ok(committed) => committed.map_err(|error| error.to_string()),
         Err(_) => Err("the watch does not commit".to_owned()),

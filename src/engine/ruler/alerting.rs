@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::engine::feed::{Fact, Subject, Topic};
 use crate::engine::watch::{Batch, Signal, Write};
 use crate::model::{RuleMode, Timestamp};
-use crate::rules::{Changes, Saved, StoredState, Telling};
+use crate::rules::{AlertRule, AlertState, AlertStates, Changes, Saved, StoredState, Telling};
 use crate::store::{DocumentKind, StoreError, Table};
 
 use super::Shared;
@@ -49,7 +50,11 @@ pub(super) async fn evaluate_alerting(
         let batch = batch_of(&alerting.identity, changes, outcome.tellings)
             .map_err(|error| error.to_string());
         let committed = match batch {
-            Ok(batch) => shared.watch.commit(batch).await.map_err(|error| error.to_string()),
+            Ok(mut batch) => {
+                let before = alerting.states();
+                batch.facts.extend(changed(live, &alerting.rule, &before, &states, at));
+                shared.watch.commit(batch).await.map_err(|error| error.to_string())
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = committed {
@@ -118,6 +123,37 @@ async fn write(
     Ok(())
 }
 
+/// How many alerts of a rule are pending, and how many fire.
+fn tally(states: &AlertStates) -> (usize, usize) {
+    let count = |state| states.active().filter(|alert| alert.clocks.state == state).count();
+    (count(AlertState::Pending), count(AlertState::Firing))
+}
+
+/// What is told where other numbers of a rule's alerts are pending or firing than before.
+fn changed(
+    live: &LiveGroup,
+    rule: &AlertRule,
+    before: &AlertStates,
+    after: &AlertStates,
+    at: Timestamp,
+) -> Option<Fact> {
+    let (pending, firing) = tally(after);
+    if (pending, firing) == tally(before) {
+        return None;
+    }
+    let (kind, state) = match (pending, firing) {
+        (0, 0) => ("rule.inactive", AlertState::Inactive),
+        (_, 0) => ("rule.pending", AlertState::Pending),
+        _ => ("rule.firing", AlertState::Firing),
+    };
+    let data = serde_json::json!({
+        "name": rule.name, "file": live.file, "group": live.group.name, "state": state,
+        "mode": rule.mode, "pending": pending, "firing": firing,
+        "at": at,
+    });
+    Some(Fact::new(Topic::Rules, kind, Subject::named(rule.name.as_str()), &data))
+}
+
 /// The key of a document of a rule's state: the rule's own, or one of its alerts.
 pub(super) fn document_id(identity: &str, alert: Option<&str>) -> String {
     alert.map_or_else(|| identity.to_owned(), |alert| format!("{identity}/{alert}"))
@@ -148,7 +184,8 @@ pub(super) fn batch_of(
         let id = document_id(identity, Some(&alert));
         writes.push(Write::no_document(Table::Watch, kind, &id));
     }
-    Ok(Batch { writes, signals: tellings.into_iter().map(signal).collect() })
+    let signals = tellings.into_iter().map(signal).collect();
+    Ok(Batch { writes, signals, ..Batch::default() })
 }
 
 pub(super) fn signal(telling: Telling) -> Signal {

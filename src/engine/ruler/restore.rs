@@ -133,7 +133,7 @@ impl Gone {
         let ids = ids.map(|id| document_id(identity, Some(&id)));
         let ids = ids.chain([document_id(identity, None)]);
         let writes = ids.map(|id| Write::no_document(Table::Watch, kind, &id)).collect();
-        Gone { batch: Batch { writes, signals } }
+        Gone { batch: Batch { writes, signals, ..Batch::default() } }
     }
 
     /// Of a rule that was evaluated until now; `None` if there is nothing to do.

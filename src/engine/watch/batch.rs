@@ -1,5 +1,6 @@
 //! What the keeper is handed.
 
+use crate::engine::feed::Fact;
 use crate::model::{Alert, AlertKey, Timestamp};
 use crate::store::{DocumentKind, StoreError, Table, document_key, encode_document};
 
@@ -60,13 +61,23 @@ pub enum Signal {
     },
 }
 
-/// What one source found, and what it wants remembered with it: one transaction.
+/// What one source found, what it wants remembered with it, and what is told of it: one
+/// transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// State of the source itself: clocks, results.
     pub writes: Vec<Write>,
     /// What the watch is to decide on.
     pub signals: Vec<Signal>,
+    /// What the feed tells as soon as all of it is durable, before what is decided because of it.
+    pub facts: Vec<Fact>,
+}
+
+impl Batch {
+    /// Nothing but changes of values.
+    pub fn of_writes(writes: Vec<Write>) -> Batch {
+        Batch { writes, ..Batch::default() }
+    }
 }
 
 /// Why nothing took effect.

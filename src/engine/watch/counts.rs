@@ -24,8 +24,8 @@ impl Counts {
         add(&self.commits, usize::from(applied.committed));
         add(&self.failures, usize::from(applied.failed));
         for change in &applied.changes {
-            if let Change::Delivery { state, .. } = change {
-                match state {
+            if let Change::Delivery(delivery) = change {
+                match delivery.state {
                     DeliveryState::Pending => add(&self.decided, 1),
                     DeliveryState::Delivered => add(&self.delivered, 1),
                     DeliveryState::Dead => add(&self.dead, 1),

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{Batch, Watch, WatchError, Write};
+use super::{Batch, Watch, WatchError, Write, feed};
 use crate::model::{Definition, Name, Origin, Timestamp};
 use crate::store::{DocumentKind, Store, StoreError, Table, decode_document, document_range};
 
@@ -211,7 +211,8 @@ impl<T: Definition> Definitions<T> {
             return Err(DefinitionError::OfFile { noun: T::NOUN, name });
         }
         let writes = vec![Write::no_document(Table::Watch, self.kind, name)];
-        watch.commit(Batch { writes, signals: Vec::new() }).await?;
+        let facts = vec![feed::removed(self.kind, name)];
+        watch.commit(Batch { writes, facts, ..Batch::default() }).await?;
         api.remove(name);
         self.publish(&api);
         Ok(())
@@ -233,7 +234,9 @@ impl<T: Definition> Definitions<T> {
         let defined = Defined { definition, origin: Origin::Api, created_at, updated_at };
         let write = Write::document(Table::Watch, self.kind, name.as_str(), &defined)
             .map_err(|error| DefinitionError::Invalid(error.to_string()))?;
-        watch.commit(Batch { writes: vec![write], signals: Vec::new() }).await?;
+        let is_new = self.get(name.as_str()).is_none();
+        let facts = vec![feed::defined(self.kind, is_new, &defined)];
+        watch.commit(Batch { writes: vec![write], facts, ..Batch::default() }).await?;
         let defined = Arc::new(defined);
         api.insert(name, Arc::clone(&defined));
         self.publish(api);

@@ -116,7 +116,7 @@ impl<'k> Draft<'k> {
         if let Some(old) = place.checked_sub(TIMELINE_MAX) {
             self.remove(Table::Incidents, DocumentKind::Timeline, &key(old));
         }
-        self.changes.push(Change::Incident { id, number, kind: entry.kind });
+        self.changes.push(Change::Incident { id, number, entry: entry.clone() });
     }
 
     /// Adds an entry of ours to an incident's timeline.
@@ -164,9 +164,8 @@ impl<'k> Draft<'k> {
             (true, false) => self.remove(Table::Watch, DocumentKind::Delivery, &id.to_string()),
             (true, true) | (false, false) => {}
         }
-        let (channel, state) = (delivery.channel.clone(), delivery.state);
-        self.changes.push(Change::Delivery { id, channel, state });
         let delivery = Arc::new(delivery);
+        self.changes.push(Change::Delivery(Arc::clone(&delivery)));
         if waits {
             self.state.outbox.insert(id, Arc::clone(&delivery));
         } else {

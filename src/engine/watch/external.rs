@@ -196,7 +196,7 @@ impl ExternalAlerts {
             let writes = some.iter().map(|(key, _)| forget(*key)).collect();
             let signals =
                 some.iter().map(|(key, at)| Signal::Ended { key: *key, at: *at }).collect();
-            watch.commit(Batch { writes, signals }).await?;
+            watch.commit(Batch { writes, signals, ..Batch::default() }).await?;
             self.apply(some.iter().map(|(key, _)| (*key, None)));
         }
         Ok(over.len())

@@ -7,9 +7,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
+use crate::engine::feed::Fact;
 
 use super::book::{Applied, Book, Reply, Request};
-use super::{ActError, Shared};
+use super::{ActError, Shared, feed};
 
 /// Requests that are committed as one: bounds how long a transaction takes.
 const GROUP_MAX: usize = 256;
@@ -67,13 +68,39 @@ fn decide(book: &mut Book, shared: &Shared, clock: &dyn Clock, commands: Vec<Com
     if requests.is_empty() {
         return;
     }
-    let applied = book.apply(clock.now(), requests);
+    let mut requests = requests;
+    let facts: Vec<Vec<Fact>> = requests.iter_mut().map(facts_of).collect();
+    let mut applied = book.apply(clock.now(), requests);
     publish(book, shared, &applied);
-    for (reply, result) in replies.into_iter().zip(applied.replies) {
+    let results = std::mem::take(&mut applied.replies);
+    let durable: Vec<bool> = results.iter().map(Result::is_ok).collect();
+    // Sources hear first, so that whoever asks them because of the feed finds them informed.
+    for (reply, result) in replies.into_iter().zip(results) {
         if let Some(reply) = reply {
             // Whoever went away meanwhile does not need the answer.
             let _ = reply.send(result);
         }
+    }
+    let facts = facts.into_iter().zip(durable).filter(|(_, durable)| *durable);
+    for fact in facts.flat_map(|(facts, _)| facts) {
+        shared.told.publish(fact);
+    }
+    let state = book.state();
+    for fact in applied.changes.iter().map(|change| feed::changed(change, &state)) {
+        shared.told.publish(fact);
+    }
+}
+
+/// What a source wants told once its batch is durable.
+fn facts_of(request: &mut Request) -> Vec<Fact> {
+    match request {
+        Request::Commit(batch) => std::mem::take(&mut batch.facts),
+        Request::Act(..)
+        | Request::Delivered(_)
+        | Request::Resend(_)
+        | Request::Test(_)
+        | Request::Policy(_)
+        | Request::Tick => Vec::new(),
     }
 }
 

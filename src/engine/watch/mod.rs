@@ -36,7 +36,7 @@ pub use catalog::Catalog;
 pub use counts::Counts;
 pub use definitions::{Defined, DefinitionError, Definitions};
 pub use external::{ExternalAlert, ExternalAlerts, ExternalError, RESOLVE_TIMEOUT_MS};
-pub use feed::Change;
+pub use feed::{Change, incident_json};
 pub use ids::Randomness;
 pub use muting::Muting;
 pub use outbox::{Outcome, Sent};
@@ -54,6 +54,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::engine::feed::Feed;
 use crate::incidents::Act;
 use crate::model::{Delivery, Incident, IncidentId, Name};
 use crate::store::Store;
@@ -75,6 +76,7 @@ struct Shared {
     store: Arc<Store>,
     outbox: watch::Sender<u64>,
     feed: broadcast::Sender<Arc<[Change]>>,
+    told: Feed,
     counts: Counts,
     witness: Arc<WitnessSeat>,
 }
@@ -87,13 +89,13 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Reads the watch's state from the file and starts the keeper's thread. Nobody is told of
-    /// anything before [`Watch::set_policy`].
+    /// Reads the watch's state from the file and starts the keeper's thread. No channel is told of
+    /// anything before [`Watch::set_policy`]; `told` hears of every commit, in their order.
     ///
     /// # Errors
     ///
     /// When the state cannot be read or no thread can be started; says why.
-    pub fn start(tsdb: Arc<Tsdb>, clock: Arc<dyn Clock>) -> Result<Watch, String> {
+    pub fn start(tsdb: Arc<Tsdb>, clock: Arc<dyn Clock>, told: Feed) -> Result<Watch, String> {
         let (commands, waiting) = mpsc::channel(COMMANDS_MAX);
         let store = Arc::clone(tsdb.store());
         let book = Book::open(tsdb, machines_randomness())
@@ -104,6 +106,7 @@ impl Watch {
             store,
             outbox: watch::Sender::new(0),
             feed: broadcast::Sender::new(feed::FEED_MAX),
+            told,
             counts: Counts::default(),
             witness: book.witness(),
         });
@@ -244,6 +247,11 @@ impl Watch {
     /// and is told how many.
     pub fn follow(&self) -> broadcast::Receiver<Arc<[Change]>> {
         self.shared.feed.subscribe()
+    }
+
+    /// The feed that hears of every commit.
+    pub fn feed(&self) -> &Feed {
+        &self.shared.told
     }
 
     /// What was counted.

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use uuid::Uuid;
 
 use super::ids::{Ids, machines_randomness};
-use super::{Batch, Watch, WatchError, Write};
+use super::{Batch, Watch, WatchError, Write, feed};
 use crate::incidents::HoldState;
 use crate::incidents::silence::{Edit, TimedSilence, check, create, edit, expire};
 use crate::model::{Labels, Silence, Timestamp};
@@ -191,7 +191,8 @@ impl Silences {
             .iter()
             .map(|id| Write::no_document(Table::Watch, DocumentKind::Silence, &id.to_string()))
             .collect();
-        watch.commit(Batch { writes, signals: Vec::new() }).await?;
+        let facts = gone.iter().map(feed::silence_forgotten).collect();
+        watch.commit(Batch { writes, facts, ..Batch::default() }).await?;
         let mut list = List::clone(&list);
         list.retain(|id, _| !gone.contains(id));
         self.list.store(Arc::new(list));
@@ -207,6 +208,7 @@ impl Silences {
     async fn save(&self, watch: &Watch, changed: Vec<Silence>) -> Result<(), SilenceError> {
         let mut writes = Vec::with_capacity(changed.len());
         let mut timed = Vec::with_capacity(changed.len());
+        let facts = changed.iter().map(feed::silence).collect();
         for silence in changed {
             let id = silence.id.to_string();
             let write = Write::document(Table::Watch, DocumentKind::Silence, &id, &silence)
@@ -214,7 +216,7 @@ impl Silences {
             writes.push(write);
             timed.push(TimedSilence::new(silence).map_err(SilenceError::Invalid)?);
         }
-        watch.commit(Batch { writes, signals: Vec::new() }).await?;
+        watch.commit(Batch { writes, facts, ..Batch::default() }).await?;
         let mut list = List::clone(&self.list.load());
         list.extend(timed.into_iter().map(|one| (one.silence().id, Arc::new(one))));
         self.list.store(Arc::new(list));

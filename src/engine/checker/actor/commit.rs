@@ -7,8 +7,8 @@ use crate::engine::watch::{Watch, WatchError, Write};
 use crate::model::{Name, Timestamp};
 use crate::store::{DocumentKind, Table};
 
-use super::super::RunError;
 use super::super::ledger::{Decision, heartbeat};
+use super::super::{RunError, told};
 use super::{
     Actor, COMMIT_PAUSES, Committing, EVENTS_PER_COMMIT, LAST_RAN, SEEN_EVERY_MS, Waiting,
 };
@@ -61,7 +61,8 @@ impl Actor {
             for (name, change) in &decision.transitions {
                 writes.push(history.record_transition(name, change));
             }
-            let batch = std::mem::take(&mut decision.batch);
+            let mut batch = std::mem::take(&mut decision.batch);
+            batch.facts = told::facts(&decision);
             let watch: Watch = self.parts.watch.clone();
             let committing = Box::pin(async move { watch.commit(batch).await });
             let seen_at = tells.then_some(now);

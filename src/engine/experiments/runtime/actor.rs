@@ -15,7 +15,7 @@ use super::stored::{
     Read, Stored, no_point, points, put_audit, put_last_number, put_point, put_remembered,
     put_state, remove_all,
 };
-use super::{Command, ExperimentError, KnownByNumber, Parts, alerts, rules};
+use super::{Command, ExperimentError, KnownByNumber, Parts, alerts, rules, told};
 use crate::engine::watch::{Batch, Defined, Signal, WatchError, Write};
 use crate::experiments::machine::{self, Act, Step, firing};
 use crate::experiments::{InForce, Progress};
@@ -215,7 +215,8 @@ impl Actor {
         writes.push(put_last_number(number).map_err(store_error)?);
         let audit = put_audit(number, step.state.version, &step.entries);
         writes.extend(audit.map_err(store_error)?);
-        self.parts.watch.commit(Batch { writes, signals: Vec::new() }).await?;
+        let facts = told::changed(&entry.stored, &step.entries);
+        self.parts.watch.commit(Batch { writes, facts, ..Batch::default() }).await?;
         self.last_number = number;
         self.entries.insert(number, entry);
         Ok(())
@@ -301,7 +302,8 @@ impl Actor {
         writes.extend(audit.map_err(store_error)?);
         let before = (&*entry.in_force.definition, &entry.stored.state);
         let signals = self.signals(number, before, (&in_force.definition, &stored.state));
-        self.parts.watch.commit(Batch { writes, signals }).await?;
+        let facts = told::changed(&stored, &step.entries);
+        self.parts.watch.commit(Batch { writes, signals, facts }).await?;
         for said in &step.entries {
             let name = &stored.definition.name;
             tracing::info!(experiment = %name, kind = ?said.kind, by = %said.by, "{}", said.note);
@@ -444,7 +446,10 @@ impl Actor {
             writes.push(put_remembered(number, &after).map_err(store_error)?);
         }
         if !writes.is_empty() {
-            self.parts.watch.commit(Batch { writes, signals: Vec::new() }).await?;
+            self.parts.watch.commit(Batch::of_writes(writes)).await?;
+        }
+        if let Some(entry) = self.entries.get(&number) {
+            self.parts.watch.feed().publish(told::results(&entry.stored, &judgement.sums));
         }
         if let Some(entry) = self.entries.get_mut(&number) {
             entry.progress = progress;
@@ -473,7 +478,7 @@ impl Actor {
                 };
                 let before = (definition, &entry.stored.state);
                 let signals = self.signals(number, before, (definition, &over));
-                let batch = Batch { writes, signals };
+                let batch = Batch { writes, signals, ..Batch::default() };
                 self.parts.watch.commit(batch).await.map_err(|error| error.to_string())
             };
             match done.await {

@@ -12,6 +12,7 @@ mod judge;
 mod rules;
 mod stored;
 mod timeline;
+mod told;
 
 pub use stored::NumberedEntry;
 pub use timeline::Point;

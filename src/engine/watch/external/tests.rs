@@ -1,5 +1,6 @@
 use super::*;
 use crate::clock::ManualClock;
+use crate::engine::feed::Feed;
 use crate::model::{AlertSource, Labels, Severity};
 use crate::store::{DiskMedium, StoreOptions};
 use crate::tsdb::{Tsdb, TsdbOptions};
@@ -98,7 +99,9 @@ fn open(directory: &std::path::Path) -> (Arc<Tsdb>, Watch) {
     let store = Store::open(Arc::new(medium), StoreOptions::default(), &|_| {}).expect("opens");
     let (tsdb, _) = Tsdb::open(Arc::new(store), TsdbOptions::default(), &|_| {}).expect("opens");
     let tsdb = Arc::new(tsdb);
-    let watch = Watch::start(Arc::clone(&tsdb), Arc::new(ManualClock::at(at(0)))).expect("starts");
+    let clock = Arc::new(ManualClock::at(at(0)));
+    let feed = Feed::new(clock.clone());
+    let watch = Watch::start(Arc::clone(&tsdb), clock, feed).expect("starts");
     (tsdb, watch)
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::clock::ManualClock;
+use crate::engine::feed::Feed;
 use crate::model::Matchers;
 use crate::store::{DiskMedium, StoreOptions};
 use crate::tsdb::{Tsdb, TsdbOptions};
@@ -28,7 +29,9 @@ async fn silences_survive_a_restart_and_go_after_their_retention() {
     let store = Store::open(Arc::new(medium), StoreOptions::default(), &|_| {}).expect("opens");
     let (tsdb, _) = Tsdb::open(Arc::new(store), TsdbOptions::default(), &|_| {}).expect("opens");
     let tsdb = Arc::new(tsdb);
-    let watch = Watch::start(Arc::clone(&tsdb), Arc::new(ManualClock::at(at(0)))).expect("starts");
+    let clock = Arc::new(ManualClock::at(at(0)));
+    let feed = Feed::new(clock.clone());
+    let watch = Watch::start(Arc::clone(&tsdb), clock, feed).expect("starts");
     let silences = Silences::open(tsdb.store()).expect("reads");
 
     let made = silences.create(&watch, silence("a=b", 0, 1000), at(10)).await.expect("made");
@@ -62,7 +65,9 @@ async fn what_is_not_valid_is_refused_before_anything_is_written() {
     let store = Store::open(Arc::new(medium), StoreOptions::default(), &|_| {}).expect("opens");
     let (tsdb, _) = Tsdb::open(Arc::new(store), TsdbOptions::default(), &|_| {}).expect("opens");
     let tsdb = Arc::new(tsdb);
-    let watch = Watch::start(Arc::clone(&tsdb), Arc::new(ManualClock::at(at(0)))).expect("starts");
+    let clock = Arc::new(ManualClock::at(at(0)));
+    let feed = Feed::new(clock.clone());
+    let watch = Watch::start(Arc::clone(&tsdb), clock, feed).expect("starts");
     let silences = Silences::open(tsdb.store()).expect("reads");
     let refused = silences.create(&watch, silence("{}", 0, 1000), at(10)).await;
     assert!(matches!(refused, Err(SilenceError::Invalid(_))));

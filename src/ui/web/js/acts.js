@@ -101,7 +101,7 @@ export const note = (incident, text) => api(`incidents/${incident.number}/notes`
 export function buttons(incident) {
   if (incident.status === 'resolved') return [];
   return [
-    incident.status === 'open' && h('button.button', { type: 'button', key: 'a', onclick: () => acknowledge(incident), 'aria-label': `Acknowledge incident ${incident.number}` }, 'Acknowledge'),
-    h('button.button', { type: 'button', key: 'r', onclick: () => resolve(incident), 'aria-label': `Resolve incident ${incident.number}` }, 'Resolve'),
+    incident.status === 'open' && h('button.button.acts', { type: 'button', key: 'a', onclick: () => acknowledge(incident), 'aria-label': `Acknowledge incident ${incident.number}` }, 'Acknowledge'),
+    h('button.button.acts', { type: 'button', key: 'r', onclick: () => resolve(incident), 'aria-label': `Resolve incident ${incident.number}` }, 'Resolve'),
   ];
 }

@@ -2,10 +2,12 @@
 
 import { h, icon, render, schedule } from './core.js';
 import { openDialog } from './dialog.js';
+import { learn, may, notice, session, signIn as sendToken, signOut } from './session.js';
 import { start as startFeed, state as feedState, tier } from './live.js';
 import { go, route, startRouter, to } from './router.js';
-import { api, hasToken, incidents, keepToken, refreshAll, signedOut } from './store.js';
+import { api, incidents, refreshAll, refreshFailed, signedOut } from './store.js';
 import { span } from './format.js';
+import { loading } from './parts.js';
 import { nextTheme, theme } from './theme.js';
 import { keysOn } from './keys.js';
 
@@ -45,6 +47,8 @@ let shown = '';
 /** @type {Record<string, (event: KeyboardEvent) => void>} */
 let pageKeys = {};
 
+const titleNow = () => PAGES.find(([id]) => id === route.value.page)?.[1] ?? 'Not found';
+
 /** Shows the page that the address names. */
 async function show() {
   if (signedOut.value) {
@@ -58,7 +62,7 @@ async function show() {
   const here = new AbortController();
   current = here;
   pageKeys = {};
-  const title = PAGES.find(([id]) => id === page)?.[1] ?? 'Not found';
+  const title = titleNow();
   document.title = `${name ? `${name} · ` : ''}${title} · vedette`;
   let module;
   try {
@@ -101,6 +105,8 @@ function pageOf(here) {
   onend(feedState.watch(later));
   onend(theme.watch(later));
   onend(keysOn.watch(later));
+  onend(session.watch(later));
+  onend(notice.watch(later));
   return {
     host: main,
     route: route.value,
@@ -148,7 +154,29 @@ function openMore() {
     size: 'narrow',
     body: () => h('ul.rows', PAGES.map(([id, label]) =>
       h('li', icon(id), h('a.name.grow', { href: to(id), onclick: () => dialog.close() }, label)))),
+    foot: () => session.value?.via === 'cookie' && whoAmI(),
   });
+}
+
+/** Who is signed in, and the way out. */
+function whoAmI() {
+  return [
+    h('span.start', h('strong', session.value?.name), ` ${session.value?.role}`),
+    h('button.button.plain', { type: 'button', onclick: leave }, 'Sign out'),
+  ];
+}
+
+async function leave() {
+  /** @type {HTMLDialogElement | null} */ (document.querySelector('dialog[open]'))?.close();
+  await signOut().catch(() => {});
+}
+
+/** @type {any[]} */
+let hostLines = [];
+
+/** Who looks at whom, at the foot of the rail. */
+function drawSession() {
+  render(by('host'), [session.value?.via === 'cookie' && h('span.who', whoAmI()), hostLines]);
 }
 
 /** Draws who we look at; the rail says it on wide screens. */
@@ -161,7 +189,9 @@ async function drawHost() {
     ]);
     const host = name?.result?.[0]?.metric.nodename ?? location.hostname;
     const up = (Date.parse(run.serverTime ?? new Date().toISOString()) - Date.parse(run.startTime)) / 1000;
-    render(by('host'), [h('strong', host), `v${build.applicationVersion ?? build.version} · up ${span(up)}`]);
+    notice.value = run.notice ?? '';
+    hostLines = [notice.value && h('span.notice', notice.value), h('strong', host), `v${build.applicationVersion ?? build.version} · up ${span(up)}`];
+    drawSession();
   } catch {
     // The connection's own mark says that nobody answers.
   }
@@ -175,7 +205,9 @@ function announce() {
   if (now === 'reconnecting' && before !== now) by('status').textContent = 'Connection lost. Trying again.';
   if (now === 'live' && before === 'reconnecting') {
     by('status').textContent = 'Connected again.';
-    refreshAll();
+    // Where the feed goes on from the last id it has told us what we missed.
+    if (tier.value === 'none') refreshAll();
+    else refreshFailed();
   }
 }
 
@@ -195,23 +227,31 @@ function announceIncidents() {
   else if (news.length > 1) by('status').textContent = `${news.length} incidents changed.`;
 }
 
+/** What was wrong with the last token. */
+let refused = '';
+
 /** Asks for a token. */
 function signIn() {
   current?.abort();
   shown = '';
   document.title = 'Sign in · vedette';
-  const wrong = hasToken() ? 'This token is not known, or was revoked.' : '';
+  const wrong = refused;
+  refused = '';
   render(main, [
     h('div.signin', h('form.card', {
-      onsubmit: (/** @type {Event} */ event) => {
+      onsubmit: async (/** @type {Event} */ event) => {
         event.preventDefault();
         const input = /** @type {HTMLInputElement} */ (by('token'));
         if (!input.value.trim()) {
           input.focus();
           return;
         }
-        keepToken(input.value.trim());
-        signedOut.value = false;
+        try {
+          await sendToken(input.value.trim(), /** @type {HTMLInputElement} */ (by('remember')).checked);
+        } catch (error) {
+          refused = /** @type {any} */ (error).status === 401 ? 'This token is not known, or was revoked.' : /** @type {Error} */ (error).message;
+          signIn();
+        }
       },
     },
     h('h1', { tabindex: '-1' }, 'Sign in'),
@@ -219,6 +259,7 @@ function signIn() {
     h('div.field', h('label', { for: 'token' }, 'Token'),
       h('input', { id: 'token', type: 'password', autocomplete: 'current-password', 'aria-describedby': wrong ? 'token-bad' : null }),
       wrong && h('span.bad', { id: 'token-bad', role: 'alert' }, wrong)),
+    h('div.checkline', h('input', { id: 'remember', type: 'checkbox' }), h('label', { for: 'remember' }, 'Stay signed in on this device for 30 days')),
     h('button.button.main', { type: 'submit' }, 'Sign in'))),
   ]);
   by('token').focus();
@@ -246,21 +287,41 @@ function startKeys() {
       nextTheme();
     } else if (event.key === '?') {
       go(to('settings', 'shortcuts'));
-    } else {
+    } else if (!/^[anr]$/.test(event.key) || may('operate')) {
       pageKeys[event.key]?.(event);
     }
   });
 }
 
+/** @type {(() => void) | null} */
+let unfollow = null;
+
 startRouter();
 startKeys();
 drawNavigation();
+render(main, [h('div.page-head', h('h1', { tabindex: '-1' }, titleNow())), loading(4)]);
+session.watch(drawSession);
+// Both at once: who we are, and from where the feed goes on.
+await Promise.all([learn(), startFeed()]);
 route.watch(show);
 signedOut.watch(show);
 feedState.watch(announce);
 tier.watch(drawNavigation);
-incidents.use(announceIncidents);
+signedOut.watch(follow);
+follow();
 show();
-startFeed();
-drawHost();
-setInterval(drawHost, 60_000);
+
+
+/** What the frame itself shows is only asked for while somebody is signed in. */
+function follow() {
+  unfollow?.();
+  unfollow = null;
+  if (signedOut.value) return;
+  const end = incidents.use(announceIncidents);
+  const timer = setInterval(drawHost, 60_000);
+  drawHost();
+  unfollow = () => {
+    end();
+    clearInterval(timer);
+  };
+}

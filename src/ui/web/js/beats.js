@@ -88,13 +88,28 @@ function roundBar(x, y, width, height) {
 
 customElements.define('v-beats', VBeats);
 
+/** The bar of one result. @param {any} one @returns {Beat} */
+export const beatOf = (one) => ({ state: one.status, text: `${clock(Date.parse(one.at))} ${one.status}${one.error ? `: ${one.error}` : ''}` });
+
+/**
+ * Beats by check, with what a frame of the feed adds: nothing but results adds any.
+ * @param {Record<string, {beats: Beat[], label: string}>} data
+ * @param {string} type
+ * @param {any} frame
+ */
+export function withBeat(data, type, frame) {
+  const known = data[frame?.name];
+  if (type !== 'check.result' || !known) return type === 'check.created' ? undefined : data;
+  return { ...data, [frame.name]: { ...known, beats: [...known.beats, beatOf(frame)].slice(-PLACES_MAX) } };
+}
+
 /**
  * Beats of a check's results, which come newest first.
  * @param {any[]} results
  * @returns {Beat[]}
  */
 export function beatsOfResults(results) {
-  return results.map((one) => ({ state: one.status, text: `${clock(Date.parse(one.at))} ${one.status}${one.error ? `: ${one.error}` : ''}` })).reverse();
+  return results.map(beatOf).reverse();
 }
 
 /**

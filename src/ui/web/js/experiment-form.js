@@ -2,97 +2,28 @@
 // need; all of it once more before it is sent.
 
 import { h, icon } from './core.js';
-import { json } from './check-form.js';
 import { banner, field, openDialog, toast } from './dialog.js';
+import { definition, factorsOf, metricOf, plan, stateOf, wrongWith } from './experiment-plan.js';
 import { number } from './format.js';
 import { go, to } from './router.js';
-import { sampleSize } from './samplesize.js';
 import { api, experiments } from './store.js';
 
 const STEPS = ['Basics', 'Metrics', 'Variants', 'Review'];
-const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const METRIC = /^[A-Za-z0-9_.-]{1,63}$/;
+const KINDS = /** @type {[string, string][]} */ ([['ab_test', 'A/B test'], ['multivariate', 'multivariate: factors with levels'], ['canary', 'canary: the share grows in steps'], ['blue_green', 'blue/green: all at once']]);
+const PLAN_WAIT_MS = 300;
 
-/** @param {any} one */
-function stateOf(one) {
-  const metrics = one?.metrics ?? [{ name: '', estimator: 'proportion', better: 'higher', role: 'primary' }];
-  const variants = one?.variants ?? [{ name: 'control', traffic_weight: 50, is_control: true }, { name: 'treatment', traffic_weight: 50 }];
-  return {
-    name: one?.name ?? '', kind: one?.kind ?? 'ab_test', hypothesis: one?.hypothesis ?? '', description: one?.description ?? '', feature: one?.feature ?? '',
-    traffic_allocation: one?.traffic_allocation ?? 100,
-    steps: (one?.steps ?? [{ traffic: 5, hold: '1h' }, { traffic: 50, hold: '1d' }, { traffic: 100 }]).map((/** @type {any} */ step) => `${step.traffic}${step.hold ? ` ${step.hold}` : ''}`).join(', '),
-    metrics: metrics.map((/** @type {any} */ metric) => ({ ...metric, quantile: metric.quantile ?? '', margin: metric.margin ?? '', minimum_detectable_effect: metric.minimum_detectable_effect ?? '', action: one?.guardrails?.find((/** @type {any} */ guard) => guard.metric === metric.name)?.action ?? 'pause' })),
-    variants: variants.map((/** @type {any} */ variant) => ({ ...variant, text: variant.configuration ? JSON.stringify(variant.configuration) : '' })),
-    method: one?.analysis?.method ?? 'sequential', alpha: one?.analysis?.alpha ?? 0.05, correction: one?.analysis?.correction ?? 'holm',
-    baseline: 0.1, deviation: 1, power: 0.8, perDay: '',
-  };
-}
-
-/** @typedef {ReturnType<typeof stateOf>} State */
-
-/** What is wrong with a step, in words, or ''. @param {State} state @param {number} step */
-function wrongWith(state, step) {
-  if (step === 0) {
-    if (!NAME.test(state.name)) return 'Name: 1 to 63 of a-z, 0-9 and -, beginning with a letter or digit.';
-    if (!(Number(state.traffic_allocation) >= 0 && Number(state.traffic_allocation) <= 100)) return 'Traffic: from 0 to 100 percent.';
-  }
-  if (step === 1) {
-    const bad = state.metrics.find((/** @type {any} */ metric) => !METRIC.test(metric.name));
-    if (bad) return `Metric “${bad.name}”: 1 to 63 letters, digits, _, - and .`;
-    if (!state.metrics.some((/** @type {any} */ metric) => metric.role === 'primary')) return 'One metric must be primary; it decides the experiment.';
-    if (state.metrics.some((/** @type {any} */ metric) => metric.role === 'guardrail' && metric.margin === '')) return 'A guardrail says how much worse it may become: its margin.';
-    if (state.metrics.some((/** @type {any} */ metric) => metric.estimator === 'quantile' && !(metric.quantile > 0 && metric.quantile < 1))) return 'A quantile is above 0 and below 1, like 0.95.';
-  }
-  if (step === 2) {
-    if (state.variants.length < 2) return 'At least two variants.';
-    const bad = state.variants.find((/** @type {any} */ variant) => !NAME.test(variant.name));
-    if (bad) return `Variant “${bad.name}”: a-z, 0-9 and -.`;
-    if (new Set(state.variants.map((/** @type {any} */ variant) => variant.name)).size !== state.variants.length) return 'Two variants have the same name.';
-    for (const variant of state.variants) {
-      try {
-        json(variant.text, `configuration of ${variant.name}`);
-      } catch (error) {
-        return /** @type {Error} */ (error).message;
-      }
-    }
-  }
-  return '';
-}
-
-/** What is sent. @param {State} state @param {any} one */
-function definition(state, one) {
-  const some = (/** @type {any} */ value) => (value === '' ? undefined : Number(value));
-  const canary = state.kind === 'canary';
-  return {
-    ...(one ? Object.fromEntries(['targeting', 'namespace', 'hold_out', 'sticky', 'seed', 'forced', 'factors', 'start_at', 'end_at', 'labels', 'configuration', 'created_by'].filter((name) => one[name] !== undefined && one[name] !== null).map((name) => [name, one[name]])) : {}),
-    name: state.name, kind: state.kind, hypothesis: state.hypothesis, description: state.description, feature: state.feature || undefined,
-    traffic_allocation: Number(state.traffic_allocation),
-    steps: canary ? state.steps.split(',').map((/** @type {string} */ text) => text.trim().split(/\s+/)).map(([traffic, hold]) => ({ traffic: Number(traffic), ...(hold ? { hold } : {}) })) : undefined,
-    variants: state.variants.map((/** @type {any} */ variant) => ({ name: variant.name, description: variant.description || undefined, traffic_weight: Number(variant.traffic_weight), is_control: variant.is_control || undefined, levels: variant.levels, configuration: variant.text.trim() ? json(variant.text) : undefined })),
-    metrics: state.metrics.map((/** @type {any} */ { action, ...metric }) => ({ ...metric, quantile: metric.estimator === 'quantile' ? some(metric.quantile) : undefined, margin: metric.role === 'guardrail' ? some(metric.margin) : undefined, minimum_detectable_effect: some(metric.minimum_detectable_effect), __ids: undefined })),
-    guardrails: [
-      ...state.metrics.filter((/** @type {any} */ metric) => metric.role === 'guardrail').map((/** @type {any} */ metric) => ({ metric: metric.name, action: metric.action })),
-      ...(one?.guardrails ?? []).filter((/** @type {any} */ guard) => guard.rule),
-    ],
-    analysis: { ...(one?.analysis ?? {}), method: state.method, alpha: Number(state.alpha), correction: state.correction },
-  };
-}
-
-/** The units that the plan needs, or null where the plan says too little. @param {State} state */
-function plan(state) {
-  const primary = state.metrics.find((/** @type {any} */ metric) => metric.role === 'primary');
-  const effect = Number(primary?.minimum_detectable_effect);
-  const control = state.variants.find((/** @type {any} */ variant) => variant.is_control);
-  const others = state.variants.filter((/** @type {any} */ variant) => !variant.is_control);
-  const weight = Math.min(...others.map((/** @type {any} */ variant) => Number(variant.traffic_weight)));
-  const base = Number(state.baseline);
-  const variance = primary?.estimator === 'proportion' ? base * (1 - base) : Number(state.deviation) ** 2;
-  const size = sampleSize({ variance, effect, alpha: Number(state.alpha), power: Number(state.power), ratio: weight / Number(control?.traffic_weight) });
-  if (!size) return null;
-  const total = state.variants.reduce((/** @type {number} */ sum, /** @type {any} */ variant) => sum + Number(variant.traffic_weight), 0);
-  const units = Math.ceil((size.other / weight) * total);
-  return { ...size, units, days: Number(state.perDay) > 0 ? (units / Number(state.perDay)) * (100 / Math.max(1, Number(state.traffic_allocation))) : null };
-}
+/** @typedef {import('./experiment-plan.js').State} State */
+/**
+ * What the steps of the wizard share.
+ * @typedef {object} Wizard
+ * @property {State} state
+ * @property {() => void} draw
+ * @property {any} one what is changed, or null
+ * @property {boolean} begun it has started: little may change
+ * @property {Awaited<ReturnType<typeof plan>> | undefined} need undefined while it is not known
+ * @property {string} needWrong
+ * @property {() => void} replan
+ */
 
 /**
  * @param {any} one the experiment to change, or null for a new one
@@ -103,12 +34,19 @@ export function editExperiment(one, after) {
   let step = 0;
   let wrong = '';
   let busy = false;
+  let timer = /** @type {any} */ (null);
+  /** @type {Wizard} */
+  const wizard = { state, draw: () => dialog.draw(), one, begun: Boolean(one) && one.status !== 'draft', need: undefined, needWrong: '', replan };
   const dialog = openDialog({
     title: one ? `Edit ${one.name}` : 'New experiment',
     size: 'wide',
-    body: (self) => [
+    closed: () => clearTimeout(timer),
+    body: () => [
       h('ol.steps', { 'aria-label': 'Steps' }, STEPS.map((name, i) => h('li', { key: name, 'aria-current': i === step ? 'step' : null }, name))),
-      h('div.dialog-body.inner', { key: `step-${step}` }, [basics, metrics, variants, review][step](state, self.draw, one)),
+      wizard.begun && h('p.faint', { key: 'begun' }, one.status === 'running' || one.status === 'paused'
+        ? 'It has begun: texts, weights, the share of the traffic, the end, forced units and what guardrails do may change. Anything else is another experiment.'
+        : 'It is over: its texts may change.'),
+      h('div.dialog-body.inner', { key: `step-${step}` }, [basics, metrics, variants, review][step](wizard)),
       wrong && h('div', { key: 'wrong' }, banner('crit', wrong)),
     ],
     submit: next,
@@ -119,12 +57,28 @@ export function editExperiment(one, after) {
     ],
   });
 
+  /** Asks how many units it takes, once nothing was typed for a while. */
+  function replan() {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      try {
+        wizard.need = await plan(state);
+        wizard.needWrong = '';
+      } catch (error) {
+        wizard.need = null;
+        wizard.needWrong = /** @type {Error} */ (error).message;
+      }
+      dialog.draw();
+    }, PLAN_WAIT_MS);
+  }
+
   /** @param {number} to_ */
   function turn(to_) {
     step = to_;
     wrong = '';
+    if (step >= 2) replan();
     dialog.draw();
-    const first = step === STEPS.length - 1 ? '.dialog-foot [type=submit]' : '.inner input, .inner select';
+    const first = step === STEPS.length - 1 ? '.dialog-foot [type=submit]' : '.inner input:not(:disabled), .inner select:not(:disabled)';
     /** @type {HTMLElement | null} */ (document.querySelector('dialog[open]')?.querySelector(first))?.focus();
   }
 
@@ -157,91 +111,134 @@ export function editExperiment(one, after) {
   }
 }
 
-/** @param {State} state @param {() => void} draw @param {any} one */
-function basics(state, draw, one) {
+/** @param {Wizard} wizard */
+function basics({ state, draw, one, begun }) {
+  const over = begun && one.status !== 'running' && one.status !== 'paused';
   return [
     h('div.fields',
       field(state, 'name', 'Name', { disabled: Boolean(one), autofocus: !one, hint: 'a-z, 0-9 and -' }),
-      field(state, 'kind', 'Kind', { options: [['ab_test', 'A/B test'], ['canary', 'canary: the share grows in steps'], ['blue_green', 'blue/green: all at once'], ...(one?.kind === 'multivariate' ? [/** @type {[string, string]} */ (['multivariate', 'multivariate'])] : [])], onchange: draw }),
-      field(state, 'feature', 'Feature')),
+      field(state, 'kind', 'Kind', { options: KINDS, onchange: draw, disabled: begun }),
+      field(state, 'feature', 'Feature', { disabled: begun })),
     field(state, 'hypothesis', 'Hypothesis', { type: 'area', rows: 2, placeholder: 'One page instead of three makes more people finish the checkout' }),
     field(state, 'description', 'Description', { type: 'area', rows: 2 }),
     h('div.fields',
-      field(state, 'traffic_allocation', 'Share of the traffic that takes part, %', { type: 'number' }),
-      state.kind === 'canary' && field(state, 'steps', 'Steps: share in %, and how long', { hint: 'like 5 1h, 50 1d, 100' })),
+      field(state, 'traffic_allocation', 'Share of the traffic that takes part, %', { type: 'number', disabled: over }),
+      state.kind === 'canary' && field(state, 'steps', 'Steps: share in %, and how long', { hint: 'like 5 1h, 50 1d, 100', disabled: begun })),
+    h('div.fields',
+      field(state, 'start_at', 'Starts by itself at', { hint: 'RFC 3339; empty: by hand', placeholder: new Date(Date.now() + 86_400_000).toISOString().slice(0, 13) + ':00:00Z', disabled: begun }),
+      field(state, 'end_at', 'Ends by itself at', { hint: 'RFC 3339; empty: by hand', disabled: over })),
   ];
 }
 
-/** @param {State} state @param {() => void} draw */
-function metrics(state, draw) {
+/** @param {Wizard} wizard */
+function metrics({ state, draw, begun }) {
   return [
     state.metrics.map((/** @type {any} */ metric, /** @type {number} */ i) => h('fieldset', { key: `metric-${i}` },
       h('legend', metric.name || `Metric ${i + 1}`),
       h('div.fields',
-        field(metric, 'name', 'Name', { placeholder: 'converted', autofocus: i === 0 }),
-        field(metric, 'estimator', 'Estimator', { options: [['proportion', 'share that converts'], ['mean', 'mean'], ['ratio', 'ratio'], ['quantile', 'quantile']], onchange: draw }),
-        field(metric, 'better', 'Better is', { options: ['higher', 'lower'] }),
-        field(metric, 'role', 'Role', { options: ['primary', 'secondary', 'guardrail'], onchange: draw })),
+        field(metric, 'name', 'Name', { placeholder: 'converted', autofocus: i === 0, disabled: begun }),
+        field(metric, 'estimator', 'Estimator', { options: [['proportion', 'share that converts'], ['mean', 'mean'], ['ratio', 'ratio'], ['quantile', 'quantile']], onchange: draw, disabled: begun }),
+        field(metric, 'better', 'Better is', { options: ['higher', 'lower'], disabled: begun }),
+        field(metric, 'role', 'Role', { options: ['primary', 'secondary', 'guardrail'], onchange: draw, disabled: begun })),
       h('div.fields.top-space',
-        metric.estimator === 'quantile' && field(metric, 'quantile', 'Quantile', { type: 'number', placeholder: '0.95' }),
-        metric.role === 'guardrail' && field(metric, 'margin', 'May become worse by', { type: 'number' }),
+        metric.estimator === 'quantile' && field(metric, 'quantile', 'Quantile', { type: 'number', placeholder: '0.95', disabled: begun }),
+        metric.role === 'guardrail' && field(metric, 'margin', 'May become worse by', { type: 'number', disabled: begun }),
         metric.role === 'guardrail' && field(metric, 'action', 'When it does', { options: [['pause', 'pause'], ['rollback', 'roll back']] }),
-        metric.role !== 'guardrail' && field(metric, 'minimum_detectable_effect', 'Smallest effect worth seeing', { type: 'number', hint: 'absolute, like 0.01' }),
-        state.metrics.length > 1 && h('div.field', { key: 'remove' }, h('span.label', '\u00a0'), h('button.button', { type: 'button', 'aria-label': `Remove metric ${metric.name || i + 1}`, onclick: () => {
+        metric.role !== 'guardrail' && field(metric, 'minimum_detectable_effect', 'Smallest effect worth seeing', { type: 'number', hint: 'absolute, like 0.01', disabled: begun }),
+        state.metrics.length > 1 && !begun && h('div.field', { key: 'remove' }, h('span.label', '\u00a0'), h('button.button', { type: 'button', 'aria-label': `Remove metric ${metric.name || i + 1}`, onclick: () => {
           state.metrics.splice(i, 1);
           draw();
-        } }, 'Remove'))))),
-    h('div.row', { key: 'add' }, h('button.button', { type: 'button', onclick: () => {
-      state.metrics.push({ name: '', kind: 'custom', estimator: 'mean', better: 'lower', role: 'guardrail', quantile: '', margin: '', minimum_detectable_effect: '', action: 'pause' });
+        } }, 'Remove'))),
+      metric.estimator !== 'proportion' && h('details', { key: 'more', open: Boolean(metric.cap_low || metric.cap_high || metric.aggregate) }, h('summary', 'Values of a unit'), h('div.fields',
+        field(metric, 'aggregate', 'Several of one unit', { options: [['', 'as the estimator has it'], ['sum', 'their sum'], ['last', 'the last'], ['first', 'the first'], ['max', 'the largest']], disabled: begun }),
+        field(metric, 'cap_low', 'Never below', { type: 'number', disabled: begun }),
+        field(metric, 'cap_high', 'Never above', { type: 'number', hint: 'a cap makes skewed values judgeable', disabled: begun }))))),
+    !begun && h('div.row', { key: 'add' }, h('button.button', { type: 'button', onclick: () => {
+      state.metrics.push(metricOf({ name: '', kind: 'custom', estimator: 'mean', better: 'lower', role: 'guardrail' }, null));
       draw();
     } }, icon('plus'), 'Add a metric')),
+    h('div.fields', { key: 'rules' },
+      field(state, 'rules', 'Alert rules that guard it', { hint: 'Names, with commas; a firing alert of its variants stops it' }),
+      state.rules && field(state, 'rules_action', 'When one fires', { options: [['pause', 'pause'], ['rollback', 'roll back']] })),
   ];
 }
 
-/** @param {State} state @param {() => void} draw */
-function variants(state, draw) {
+/** @param {Wizard} wizard */
+function variants({ state, draw, begun, need, needWrong, replan, one }) {
   const primary = state.metrics.find((/** @type {any} */ metric) => metric.role === 'primary');
-  const need = plan(state);
+  const over = begun && one.status !== 'running' && one.status !== 'paused';
+  const byFactors = state.kind === 'multivariate' && !begun;
+  const cells = factorsOf(state).reduce((/** @type {number} */ product, factor) => product * Math.max(1, factor.levels.length), 1);
   return [
-    state.variants.map((/** @type {any} */ variant, /** @type {number} */ i) => h('fieldset', { key: `variant-${i}` },
-      h('legend', variant.is_control ? 'Control' : variant.name || `Variant ${i + 1}`),
-      h('div.fields',
-        field(variant, 'name', 'Name', { autofocus: i === 0 }),
-        field(variant, 'traffic_weight', 'Weight', { type: 'number', onchange: draw }),
-        field(variant, 'text', 'Configuration, as JSON', { mono: true, placeholder: '{}' }),
-        !variant.is_control && state.variants.length > 2 && h('div.field', { key: 'remove' }, h('span.label', '\u00a0'), h('button.button', { type: 'button', 'aria-label': `Remove variant ${variant.name || i + 1}`, onclick: () => {
-          state.variants.splice(i, 1);
+    byFactors
+      ? [
+        state.factors.map((/** @type {any} */ factor, /** @type {number} */ i) => h('fieldset', { key: `factor-${i}` },
+          h('legend', factor.name || `Factor ${i + 1}`),
+          h('div.fields',
+            field(factor, 'name', 'Factor', { placeholder: ['colour', 'text'][i] ?? '', autofocus: i === 0, onchange: replan }),
+            field(factor, 'levels', 'Levels', { placeholder: ['green, red', 'buy, order'][i] ?? '', hint: 'with commas; the first is the control', onchange: replan })))),
+        h('div.row', { key: 'add-factor' }, h('button.button', { type: 'button', onclick: () => {
+          state.factors.push({ name: '', levels: '' });
           draw();
-        } }, 'Remove'))))),
-    state.kind === 'ab_test' && h('div.row', { key: 'add' }, h('button.button', { type: 'button', onclick: () => {
+        } }, icon('plus'), 'Add a factor'), h('span.faint', cells > 1 ? `${cells} variants, one of every combination` : 'A variant is made of every combination')),
+      ]
+      : state.variants.map((/** @type {any} */ variant, /** @type {number} */ i) => h('fieldset', { key: `variant-${i}` },
+        h('legend', variant.is_control ? `${variant.name}, the control` : variant.name || `Variant ${i + 1}`),
+        h('div.fields',
+          field(variant, 'name', 'Name', { autofocus: i === 0, disabled: begun }),
+          field(variant, 'traffic_weight', 'Weight', { type: 'number', onchange: replan, disabled: over }),
+          field(variant, 'text', 'Configuration, as JSON', { mono: true, placeholder: '{}', disabled: begun }),
+          !begun && !variant.is_control && state.variants.length > 2 && h('div.field', { key: 'remove' }, h('span.label', '\u00a0'), h('button.button', { type: 'button', 'aria-label': `Remove variant ${variant.name || i + 1}`, onclick: () => {
+            state.variants.splice(i, 1);
+            replan();
+            draw();
+          } }, 'Remove'))))),
+    !begun && state.kind === 'ab_test' && h('div.row', { key: 'add' }, h('button.button', { type: 'button', onclick: () => {
       state.variants.push({ name: '', traffic_weight: 50, text: '' });
+      replan();
       draw();
     } }, icon('plus'), 'Add a variant')),
     h('fieldset', { key: 'plan' },
       h('legend', 'How many units it needs'),
       h('div.fields',
-        primary?.estimator === 'proportion' ? field(state, 'baseline', 'Share that converts today', { type: 'number', onchange: draw }) : field(state, 'deviation', 'Standard deviation of a unit', { type: 'number', onchange: draw }),
-        field(state, 'power', 'Power', { type: 'number', onchange: draw }),
-        field(state, 'perDay', 'Units a day', { type: 'number', onchange: draw })),
-      h('p.top-space', need ? [h('strong', `About ${need.units.toLocaleString('en-US')} units`), ` at a fixed horizon: ${need.control.toLocaleString('en-US')} in the control, ${need.other.toLocaleString('en-US')} in each other`, need.days !== null && `, ${number(need.days)} days`, '. Watching all the time costs some more.'] : h('span.faint', 'Give the primary metric the smallest effect that is worth seeing, and it shows here.'))),
+        primary?.estimator === 'proportion' ? field(state, 'baseline', 'Share that converts today', { type: 'number', onchange: replan }) : field(state, 'deviation', 'Standard deviation of a unit', { type: 'number', onchange: replan }),
+        field(state, 'power', 'Power', { type: 'number', onchange: replan }),
+        field(state, 'perDay', 'Units a day', { type: 'number', onchange: replan })),
+      h('p.top-space', { role: 'status' }, needText({ state, need, needWrong }))),
+    h('details', { key: 'who', open: Boolean(state.targeting || state.forced || !state.sticky) }, h('summary', 'Who takes part'), h('div.dialog-body.inner',
+      field(state, 'targeting', 'Only units whose attributes fit', { mono: true, placeholder: '{"country": {"$in": ["NL", "BE"]}}', hint: 'A condition in GrowthBook’s language, as JSON', disabled: begun }),
+      field(state, 'forced', 'Units with a variant of their own', { mono: true, placeholder: '{"user-17": "treatment"}', hint: 'They are in no analysis', disabled: over }),
+      field(state, 'sticky', 'Who was in a variant stays in it', { type: 'checkbox', disabled: begun }))),
   ];
 }
 
-/** @param {State} state @param {() => void} draw */
-function review(state, draw) {
-  const need = plan(state);
+/** @param {{state: State, need: any, needWrong: string}} wizard */
+function needText({ state, need, needWrong }) {
+  if (needWrong) return h('span.crit', needWrong);
+  if (need === undefined) return h('span.faint', 'Computing');
+  if (!need) return h('span.faint', 'Give the primary metric the smallest effect that is worth seeing, and it shows here.');
+  return [h('strong', `About ${need.units.toLocaleString('en-US')} units`), `: ${need.control.toLocaleString('en-US')} in the control, ${need.variant.toLocaleString('en-US')} in each other`, need.days !== null && `, ${number(need.days)} days`,
+    state.method === 'sequential' ? '. It may be watched all the time.' : '. It is looked at once, at the end.'];
+}
+
+/** @param {Wizard} wizard */
+function review({ state, need, replan, begun }) {
+  const factors = state.kind === 'multivariate' && !begun;
   return [
     h('dl.facts', { key: 'facts' },
       h('dt', 'Name'), h('dd', state.name),
+      h('dt', 'Kind'), h('dd', KINDS.find(([kind]) => kind === state.kind)?.[1]),
       h('dt', 'Hypothesis'), h('dd', state.hypothesis || h('span.faint', 'none is written down')),
-      h('dt', 'Takes part'), h('dd', `${state.traffic_allocation} %${state.feature ? ` of ${state.feature}` : ''}`),
-      h('dt', 'Variants'), h('dd', state.variants.map((/** @type {any} */ variant) => `${variant.name} ${variant.traffic_weight}`).join(', ')),
-      h('dt', 'Metrics'), h('dd', h('ul', state.metrics.map((/** @type {any} */ metric) => h('li', `${metric.name}: ${metric.estimator}, ${metric.better} is better, ${metric.role}`)))),
+      h('dt', 'Takes part'), h('dd', `${state.traffic_allocation} %${state.feature ? ` of ${state.feature}` : ''}${state.targeting ? ', where the attributes fit' : ''}`),
+      state.kind === 'canary' && [h('dt', { key: 's-t' }, 'Steps'), h('dd', { key: 's-d' }, state.steps)],
+      h('dt', factors ? 'Factors' : 'Variants'), h('dd', factors ? factorsOf(state).map((factor) => `${factor.name}: ${factor.levels.join(', ')}`).join('; ') : state.variants.map((/** @type {any} */ variant) => `${variant.name} ${variant.traffic_weight}`).join(', ')),
+      h('dt', 'Metrics'), h('dd', h('ul', state.metrics.map((/** @type {any} */ metric) => h('li', `${metric.name}: ${metric.estimator}, ${metric.better} is better, ${metric.role}${metric.role === 'guardrail' ? `, by at most ${metric.margin}` : ''}`)))),
+      state.rules && [h('dt', { key: 'r-t' }, 'Guarded by'), h('dd', { key: 'r-d' }, state.rules)],
       h('dt', 'Units'), h('dd', need ? `about ${need.units.toLocaleString('en-US')}` : 'not planned')),
     h('div.fields', { key: 'analysis' },
-      field(state, 'method', 'Analysis', { options: [['sequential', 'sequential: may be watched'], ['fixed', 'fixed: look once, at the end']], onchange: draw }),
-      field(state, 'alpha', 'Alpha', { type: 'number', onchange: draw }),
-      field(state, 'correction', 'Correction for many comparisons', { options: [['holm', 'Holm'], ['benjamini_hochberg', 'Benjamini–Hochberg'], ['none', 'none']] })),
-    h('p.faint', { key: 'note' }, 'It begins as a draft. Nobody gets a variant until it is started.'),
+      field(state, 'method', 'Analysis', { options: [['sequential', 'sequential: may be watched'], ['fixed', 'fixed: look once, at the end']], onchange: replan, disabled: begun }),
+      field(state, 'alpha', 'Alpha', { type: 'number', onchange: replan, disabled: begun }),
+      field(state, 'correction', 'Correction for many comparisons', { options: [['holm', 'Holm'], ['benjamini_hochberg', 'Benjamini–Hochberg'], ['none', 'none']], onchange: replan, disabled: begun })),
+    !begun && h('p.faint', { key: 'note' }, 'It begins as a draft. Nobody gets a variant until it is started.'),
   ];
 }

@@ -80,7 +80,7 @@ export function forest(analysis, experiment) {
     h('div.head', { key: 'h6' }),
     metrics.map((metric) => [
       h('div.sep', { key: `${metric.name}-sep` }),
-      metric.comparisons.map((/** @type {any} */ one, /** @type {number} */ i) => row(metric, one, i, x, ticks)),
+      metric.comparisons.map((/** @type {any} */ one, /** @type {number} */ i) => row(metric, one, i, x, ticks, end)),
     ]));
 }
 
@@ -90,8 +90,9 @@ export function forest(analysis, experiment) {
  * @param {number} place
  * @param {(value: number) => string} x
  * @param {number[]} ticks
+ * @param {number} end where the axis ends: an interval that goes on beyond it has no cap there
  */
-function row(metric, one, place, x, ticks) {
+function row(metric, one, place, x, ticks, end) {
   const shown = interval(one);
   const way = tone(metric, one);
   const key = `${metric.name}/${one.variant}`;
@@ -101,18 +102,18 @@ function row(metric, one, place, x, ticks) {
   return [
     place === 0 && h('div.metric', { key: `${key}-m`, class: metric.comparisons.length > 1 ? 'two' : '' }, h('div.name.break', metric.name), h('div.faint', metric.role)),
     place > 1 && h('div.metric.hide-phone', { key: `${key}-m` }),
-    h('span.variant', { key: `${key}-v`, title: one.variant }, one.variant.slice(0, one.variant.length > 3 ? 2 : 3)),
+    h('span.variant', { key: `${key}-v`, title: one.variant }, h('span.clip', one.variant)),
     h('div.plot-row', { key: `${key}-p` }, h('svg', { class: way, role: 'img', 'aria-label': shown ? `${signed(shown.at)} percent, from ${signed(shown.low)} to ${signed(shown.high)}` : `no interval: ${waits ?? 'not enough data'}` },
       ticks.map((value) => h('line', { class: value === 0 ? 'zero' : 'grid-line', x1: x(value), x2: x(value), y1: 0, y2: '100%' })),
       shown && [
         h('svg', { x: x(shown.at - 3 * sd), width: `${Number.parseFloat(x(shown.at + 3 * sd)) - Number.parseFloat(x(shown.at - 3 * sd))}%`, y: '10%', height: '80%', viewBox: '-3 -1 6 2', preserveAspectRatio: 'none' }, h('path.belly', { d: BELL })),
         h('line.ci', { x1: x(shown.low), x2: x(shown.high), y1: '50%', y2: '50%' }),
-        [shown.low, shown.high].map((value) => h('line.ci', { x1: x(value), x2: x(value), y1: '36%', y2: '64%' })),
+        [shown.low, shown.high].filter((value) => Math.abs(value) <= end).map((value) => h('line.ci', { x1: x(value), x2: x(value), y1: '36%', y2: '64%' })),
         h('circle.dot', { cx: x(shown.at), cy: '50%', r: 4.5 }),
       ])),
     h('span.change-cell', { key: `${key}-c` },
       h('span.lift', { class: way }, shown ? `${signed(shown.at)} %` : h('span.faint', '–')),
-      h('span.interval', waits && one.readiness !== 'ready' ? waits : shown ? `${signed(shown.low)} to ${signed(shown.high)}` : '–')),
+      h('span.interval', { title: one.readiness_reason || null }, waits && one.readiness !== 'ready' ? waits : shown ? `${signed(shown.low)} to ${signed(shown.high)}` : '–')),
     h('span.beats', { key: `${key}-b` }, chance === null || chance === undefined ? '–' : chance > 0.99 ? '>99 %' : chance < 0.01 ? '<1 %' : `${Math.round(chance * 100)} %`),
     h('span', { key: `${key}-s`, class: way === 'good' ? 'ok' : 'crit' }, way && icon(way === 'good' ? 'check' : 'cross', way === 'good' ? 'better' : 'worse')),
   ];

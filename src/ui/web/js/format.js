@@ -5,7 +5,7 @@ export const NBSP = '\u00a0';
 
 /**
  * A number with as many digits as say something: 0.22, 4.1, 157, 12,400.
- * @param {number} value
+ * @param {number | null | undefined} value
  * @param {number} [digits] significant ones
  */
 export function number(value, digits = 3) {
@@ -21,8 +21,9 @@ export function number(value, digits = 3) {
 
 const SI = [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']];
 
-/** @param {number} value */
+/** @param {number | null | undefined} value */
 export function short(value) {
+  if (value === null || value === undefined) return '–';
   const size = Math.abs(value);
   if (size >= 10_000) {
     for (const [step, sign] of SI) {

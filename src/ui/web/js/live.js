@@ -3,11 +3,12 @@
 // Start reading at `start`.
 
 import { Signal } from './core.js';
-import { api, feedIsLive, refreshAll, reachable, signedOut } from './store.js';
+import { api, feedIsLive, overview, parameters, refreshAll, reachable, signedOut, tellAll } from './store.js';
 
 const OPEN_MS = 3000;
 const SILENCE_MS = 30_000;
-const POLL_MS = 1000;
+/** The server holds each question for a second, or until there is something. */
+const POLL_MS = 200;
 const RETRY_BEST_MS = 60_000;
 const BACK_OFF_MS = 400;
 const BACK_OFF_MAX_MS = 15_000;
@@ -34,19 +35,40 @@ let hangUp = null;
 /** @type {any} */
 let again = null;
 
-/** @type {Set<(type: string, data: any) => void>} */
+/** What every page wants to hear of; log lines only come to who asks for them. */
+const TOPICS = ['overview', 'metrics', 'checks', 'incidents', 'rules', 'experiments', 'features', 'deliveries', 'config'];
+
+/** @type {Set<(type: string, data: any, skipped: number) => void>} */
 const listeners = new Set();
 
 /**
- * Hears every frame.
- * @param {(type: string, data: any) => void} listener
+ * Hears every frame; `skipped` log lines were left out of it.
+ * @param {(type: string, data: any, skipped: number) => void} listener
  */
 export function listen(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** @param {{id?: string | number, type?: string, data?: any}} frame */
+/** What the server's filter of lines knows: level, source, feature, environment, trace_id, user_id, q, regex, case. @typedef {Record<string, string | boolean>} LogFilter */
+/** The log lines that are wanted, or null. @type {LogFilter | null} */
+let logFilter = null;
+/** Says it to the server without connecting anew, where the way allows it. @type {((filter: LogFilter | null) => void) | null} */
+let say = null;
+
+/** Wants log lines, other ones, or none any more. @param {LogFilter | null} filter */
+export function wantLogs(filter) {
+  logFilter = filter;
+  if (say) say(filter);
+  else if (hangUp) connect();
+}
+
+/** What a subscriber says on a WebSocket. @param {LogFilter | null} filter */
+function words(filter) {
+  return JSON.stringify(filter ? { subscribe: [...TOPICS, 'logs'], filter: { logs: filter } } : { subscribe: TOPICS });
+}
+
+/** @param {{id?: string | number, type?: string, data?: any, skipped?: number}} frame */
 function take(frame) {
   lastHeard = Date.now();
   if (frame.type === 'reset') {
@@ -55,11 +77,18 @@ function take(frame) {
     refreshAll();
     return;
   }
+  // A greeting says how far the server is. What we missed comes after it, so that we are not there yet.
+  if (frame.type === 'hello') {
+    lastId ||= String(frame.id ?? '');
+    return;
+  }
   if (frame.id !== undefined) lastId = String(frame.id);
-  if (!frame.type || frame.type === 'heartbeat' || frame.type === 'hello') return;
-  for (const listener of listeners) listener(frame.type, frame.data);
-  refreshAll(topicOf(frame.type));
+  if (!frame.type || frame.type === 'heartbeat') return;
+  for (const listener of listeners) listener(frame.type, frame.data, frame.skipped ?? 0);
+  tellAll(topicOf(frame.type), frame.type, frame.data);
 }
+
+const PLURALS = /** @type {Record<string, string>} */ ({ delivery: 'deliveries', config: 'config', overview: 'overview', metrics: 'metrics', maintenance: 'maintenance' });
 
 /**
  * Frames are named like `incident.opened`; resources go by the plural.
@@ -67,44 +96,65 @@ function take(frame) {
  */
 export function topicOf(type) {
   const first = type.split(/[._:/]/)[0];
-  return first.endsWith('s') || first === 'config' ? first : `${first}s`;
+  return PLURALS[first] ?? (first.endsWith('s') ? first : `${first}s`);
 }
 
 /** @param {string} text */
 function takeText(text) {
+  let frame;
   try {
-    const frame = JSON.parse(text);
-    for (const one of Array.isArray(frame) ? frame : [frame]) take(one);
+    frame = JSON.parse(text);
   } catch {
     // A frame that cannot be read is one that we do not know.
+    return;
   }
+  take(frame);
 }
 
-/** The address with the id to go on from. @param {string} path */
-const since = (path) => `${path}${lastId ? `?since=${encodeURIComponent(lastId)}` : ''}`;
+/** The address with the id to go on from. @param {string} path @param {boolean} [all] with what is wanted, where it cannot be said later */
+function since(path, all = true) {
+  const wanted = all ? { topics: [...TOPICS, ...(logFilter ? ['logs'] : [])].join(','), ...(logFilter ?? {}) } : {};
+  const query = parameters({ since: lastId, ...wanted }).toString();
+  return query ? `${path}?${query}` : path;
+}
 
 /**
  * @param {() => void} opened
  * @param {() => void} lost
+ * @param {boolean} [probing] only to see whether it opens
  * @returns {() => void}
  */
-function webSocket(opened, lost) {
-  const url = new URL(since('/api/v1/live'), location.href);
+function webSocket(opened, lost, probing = false) {
+  const url = new URL(since('/api/v1/live', !probing), location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   const socket = new WebSocket(url);
   const timer = setTimeout(() => socket.close(), OPEN_MS);
-  socket.onopen = () => {
-    clearTimeout(timer);
-    opened();
+  let heard = false;
+  if (!probing) {
+    say = (filter) => {
+      // What is wanted before it is open stands in the address.
+      if (socket.readyState === WebSocket.OPEN) socket.send(filter ? words(filter) : JSON.stringify({ unsubscribe: ['logs'] }));
+      else connect();
+    };
+  }
+  // Only the greeting shows that the way is open: some proxies accept what they then drop or hold back.
+  socket.onmessage = (event) => {
+    if (!heard) {
+      heard = true;
+      clearTimeout(timer);
+      opened();
+    }
+    if (!probing) takeText(event.data);
   };
-  socket.onmessage = (event) => takeText(event.data);
   socket.onclose = () => {
     clearTimeout(timer);
     lost();
   };
   return () => {
     clearTimeout(timer);
+    if (!probing) say = null;
     socket.onclose = null;
+    socket.onmessage = null;
     socket.close();
   };
 }
@@ -116,17 +166,27 @@ function webSocket(opened, lost) {
  */
 function events(opened, lost) {
   const source = new EventSource(since('/api/v1/live/events'));
-  source.onopen = opened;
-  source.onmessage = (event) => {
-    if (event.lastEventId) lastId = event.lastEventId;
-    takeText(event.data);
-  };
-  source.onerror = () => {
+  let heard = false;
+  const fail = () => {
     // The browser would try again by itself, at its own pace and never by another way.
+    clearTimeout(timer);
     source.close();
     lost();
   };
-  return () => source.close();
+  const timer = setTimeout(fail, OPEN_MS);
+  source.onmessage = (event) => {
+    if (!heard) {
+      heard = true;
+      clearTimeout(timer);
+      opened();
+    }
+    takeText(event.data);
+  };
+  source.onerror = fail;
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
 }
 
 /**
@@ -214,7 +274,7 @@ function best() {
     rank = 0;
     failures = 0;
     connect();
-  }, () => {});
+  }, () => {}, true);
 }
 
 /** The snapshot says whether there is a feed, and from which id it goes on. */
@@ -223,7 +283,9 @@ async function begin() {
   clearTimeout(again);
   try {
     const snapshot = await api('overview');
-    lastId = String(snapshot.live_id ?? snapshot.id ?? '');
+    overview.data = snapshot;
+    overview.changed.value += 1;
+    lastId = String(snapshot.live_id ?? '');
     connect();
   } catch (error) {
     const missing = /** @type {any} */ (error).missing;
@@ -233,9 +295,9 @@ async function begin() {
   }
 }
 
-/** Connects, and stays so. */
-export function start() {
-  begin();
+/** Connects, and stays so. What is asked for after this has answered misses nothing: the feed goes on from before it. */
+export async function start() {
+  const first = begin();
   setInterval(best, RETRY_BEST_MS);
   setInterval(() => {
     if (feedIsLive.value && Date.now() - lastHeard > SILENCE_MS) retry();
@@ -252,4 +314,5 @@ export function start() {
     if (document.hidden) hiddenAt = Date.now();
     else if (Date.now() - hiddenAt > AWAY_MS) refreshAll();
   });
+  await first;
 }

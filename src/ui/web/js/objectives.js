@@ -14,9 +14,9 @@ export function objectivesCard(page) {
     const all = await api('objectives?limit=200', { signal });
     const budgets = await Promise.all(all.map((one) => api(`objectives/${encodeURIComponent(one.name)}/budget`, { signal }).catch(() => null)));
     return all.map((one, i) => ({ ...one, series: budgets[i]?.series ?? [] }));
-  }, 15_000, ['rules', 'config']));
+  }, 15_000, ['objectives', 'config']));
   page.use(list);
-  return () => card('Objectives', { key: 'objectives', note: h('button.button', { type: 'button', onclick: () => edit(null, list) }, icon('plus'), 'Add objective') },
+  return () => card('Objectives', { key: 'objectives', note: h('button.button.acts', { type: 'button', onclick: () => edit(null, list) }, icon('plus'), 'Add objective') },
     instead(list, 'objectives') ?? (list.data?.length
       ? h('ul.rows', list.data.map((one) => row(one, list)))
       : empty('rules', 'Nothing is promised yet', 'An objective says how large a share of events is good within a window, and warns by how fast the rest burns.')));
@@ -33,8 +33,8 @@ function row(one, list) {
         ? one.series.map((/** @type {any} */ series, /** @type {number} */ i) => budget(series, i))
         : h('p.faint', 'No events yet, so nothing can be said.')),
     h('div.actions.side',
-      h('button.button', { type: 'button', 'aria-label': `Edit ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => edit(one, list) }, 'Edit'),
-      h('button.button', { type: 'button', 'aria-label': `Delete ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => ask({
+      h('button.button.acts', { type: 'button', 'aria-label': `Edit ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => edit(one, list) }, 'Edit'),
+      h('button.button.acts', { type: 'button', 'aria-label': `Delete ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => ask({
         title: `Delete ${one.name}?`,
         text: 'Its rules and their alerts end.',
         act: 'Delete',

@@ -4,6 +4,7 @@
 import { h, icon } from './core.js';
 import { state, tier } from './live.js';
 import { to } from './router.js';
+import { denied, notice, session } from './session.js';
 import { isDark, nextTheme } from './theme.js';
 
 /** How the page hears of changes, in a word. */
@@ -31,6 +32,8 @@ export function pageHead(title, { sub, tile, tools, back } = {}) {
         h('h1', { tabindex: '-1' }, title),
         sub && h('p.sub', sub))),
     h('div.tools',
+      notice.value && h('span.chip.warn', { title: notice.value }, notice.value.split(/[:.,;]/)[0].slice(0, 24)),
+      session.value && denied('operate') && h('span.chip', { title: /** @type {string} */ (denied('operate')) }, icon('lock'), 'read-only'),
       h('span.live', { title: more }, h('span.mark', { class: mark }), text),
       tools,
       h('button.icon-button', { type: 'button', 'aria-label': `Use the ${other} theme`, title: `Use the ${other} theme`, onclick: nextTheme }, icon(isDark() ? 'sun' : 'moon'))));

@@ -66,6 +66,9 @@ export function picker({ label, value, names, about, change, choose, draw }) {
         } else if (event.key === 'Enter' && shown && active >= 0) {
           event.preventDefault();
           take(found[active]);
+        } else if (event.key === 'Enter') {
+          // The form takes it; what comes next is typed anew.
+          open = false;
         } else if (event.key === 'Escape' && shown) {
           open = false;
           draw();

@@ -24,13 +24,13 @@ const KINDS = {
 
 /** @param {import('./app.js').Page} page */
 export function channelsSection(page) {
-  const list = new Resource((signal) => api('channels?limit=500', { signal }), 15_000, ['config']);
+  const list = new Resource((signal) => api('channels?limit=500', { signal }), 15_000, ['channels', 'config']);
   page.use(list);
-  return () => card('Channels', { note: h('button.button', { type: 'button', onclick: () => editChannel(null, list) }, icon('plus'), 'Add channel') },
+  return () => card('Channels', { note: h('button.button.acts', { type: 'button', onclick: () => editChannel(null, list) }, icon('plus'), 'Add channel') },
     instead(list, 'channels') ?? (list.data.length
       ? h('ul.rows', list.data.map((/** @type {any} */ one) => channelRow(one, list)))
       : empty('rules', 'Nobody is told yet', 'A channel is a way by which people are told: a webhook, a chat room, a mailbox, a pager.',
-        h('button.button', { type: 'button', onclick: () => editChannel(null, list) }, 'Add a channel'))));
+        h('button.button.acts', { type: 'button', onclick: () => editChannel(null, list) }, 'Add a channel'))));
 }
 
 /** @param {any} one @param {Resource<any>} list */
@@ -43,13 +43,13 @@ function channelRow(one, list) {
       h('div.row.tight', h('span.name', one.name), h('span.chip', one.kind), originChip(one.origin)),
       h('p.faint.break', [typeof where === 'string' ? where : '', one.default ? 'told of what no route gives to another' : 'told by routes alone', one.send_resolved ? '' : 'not told of ends', one.fallback && `else ${one.fallback}`].filter(Boolean).join(' · '))),
     h('div.actions.side',
-      h('button.button', { type: 'button', 'aria-label': `Test ${one.name}`, onclick: async () => {
+      h('button.button.acts', { type: 'button', 'aria-label': `Test ${one.name}`, onclick: async () => {
         toast(`A test message is on its way to ${one.name}`, '');
         const result = await attempt(() => api(`${path}/test`, { method: 'POST' }));
         if (result) toast(`${one.name}: ${result.outcome}. ${result.said ?? ''}`, result.outcome === 'failed' ? 'crit' : 'ok');
       } }, 'Test'),
-      h('button.button', { type: 'button', 'aria-label': `Edit ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => editChannel(one, list) }, 'Edit'),
-      h('button.button', { type: 'button', 'aria-label': `Delete ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => ask({
+      h('button.button.acts', { type: 'button', 'aria-label': `Edit ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => editChannel(one, list) }, 'Edit'),
+      h('button.button.acts', { type: 'button', 'aria-label': `Delete ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => ask({
         title: `Delete ${one.name}?`,
         text: 'Messages that wait for it are given up, and it does not hear of the end of what it was told.',
         act: 'Delete',
@@ -104,7 +104,7 @@ export function deliveriesSection(page) {
           h('div.top', h('span.name', one.notification?.alerts?.[0]?.title ?? one.notification?.title ?? one.notification?.reason ?? 'notification'), h('span.when', moment(one.created_at))),
           h('p.faint.row', h('span.chip', { class: tone[one.state] ?? '' }, one.state), h('span', one.channel), h('span', one.notification?.reason), one.attempts > 1 && h('span', plural(one.attempts, 'attempt'))),
           one.last_error && one.state !== 'delivered' && h('p.faint.break', one.last_error)),
-        one.state === 'dead' && h('div.actions.side', h('button.button', { type: 'button', onclick: async () => {
+        one.state === 'dead' && h('div.actions.side', h('button.button.acts', { type: 'button', onclick: async () => {
           await attempt(() => api(`deliveries/${one.id}/resend`, { method: 'POST' }), 'It is sent again');
           list.refresh();
         } }, 'Send again')))))
@@ -140,11 +140,11 @@ export function tokensSection(page) {
       },
     });
   };
-  return () => card('Tokens', { note: h('button.button', { type: 'button', onclick: add }, icon('plus'), 'Make token') },
+  return () => card('Tokens', { note: h('button.button.governs', { type: 'button', onclick: add }, icon('plus'), 'Make token') },
     instead(list, 'tokens') ?? (list.data.length
       ? h('ul.rows', list.data.map((/** @type {any} */ one) => h('li', { key: one.name },
         h('div.body', h('div.row.tight', h('span.name', one.name), h('span.chip', one.role), originChip(one.origin)), h('p.faint', one.created_at ? `made ${moment(one.created_at)}` : 'from the settings file')),
-        h('div.actions.side', h('button.button', { type: 'button', 'aria-label': `Revoke ${one.name}`, disabled: one.origin === 'file', title: ownedBy(one.origin, 'token'), onclick: () => ask({
+        h('div.actions.side', h('button.button.governs', { type: 'button', 'aria-label': `Revoke ${one.name}`, disabled: one.origin === 'file', title: ownedBy(one.origin, 'token'), onclick: () => ask({
           title: `Revoke ${one.name}?`,
           text: 'Whoever uses it is refused from now on.',
           act: 'Revoke',

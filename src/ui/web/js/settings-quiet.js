@@ -26,7 +26,7 @@ function spelled(one) {
 export function silencesSection(page) {
   const list = new Resource((signal) => api('silences', { signal }), 10_000, ['config', 'silences']);
   page.use(list);
-  return () => card('Silences', { note: h('button.button', { type: 'button', onclick: () => editSilence(null, list) }, icon('plus'), 'Add silence') },
+  return () => card('Silences', { note: h('button.button.acts', { type: 'button', onclick: () => editSilence(null, list) }, icon('plus'), 'Add silence') },
     instead(list, 'silences') ?? (list.data.length
       ? h('ul.rows', list.data.map((/** @type {any} */ one) => h('li', { key: one.id },
         h('div.body',
@@ -34,8 +34,8 @@ export function silencesSection(page) {
           h('p.muted.break', one.comment),
           h('p.faint', [`${moment(one.starts_at)} to ${moment(one.ends_at)}`, recurs(one.recurrence), one.created_by && `by ${one.created_by}`].filter(Boolean).join(' · '))),
         one.state !== 'expired' && h('div.actions.side',
-          h('button.button', { type: 'button', onclick: () => editSilence(one, list) }, 'Edit'),
-          h('button.button', { type: 'button', onclick: () => ask({
+          h('button.button.acts', { type: 'button', onclick: () => editSilence(one, list) }, 'Edit'),
+          h('button.button.acts', { type: 'button', onclick: () => ask({
             title: 'End this silence now?',
             text: 'What fires and was kept back is told from now on.',
             act: 'End it',
@@ -79,9 +79,9 @@ function editSilence(one, list) {
 
 /** @param {import('./app.js').Page} page */
 export function maintenanceSection(page) {
-  const list = new Resource((signal) => api('maintenance', { signal }), 15_000, ['config']);
+  const list = new Resource((signal) => api('maintenance', { signal }), 15_000, ['maintenance', 'config']);
   page.use(list);
-  return () => card('Maintenance windows', { note: h('button.button', { type: 'button', onclick: () => editWindow(null, list) }, icon('plus'), 'Add window') },
+  return () => card('Maintenance windows', { note: h('button.button.acts', { type: 'button', onclick: () => editWindow(null, list) }, icon('plus'), 'Add window') },
     instead(list, 'maintenance windows') ?? (list.data.length
       ? h('ul.rows', list.data.map((/** @type {any} */ one) => {
         const owned = ownedBy(one.origin, 'window');
@@ -92,8 +92,8 @@ export function maintenanceSection(page) {
             one.comment && h('p.muted', one.comment),
             h('p.faint', [recurs(one.recurrence) ?? `${moment(one.starts_at)} to ${moment(one.ends_at)}`, one.active_until && `until ${moment(one.active_until)}`, one.next_starts_at && `next ${moment(one.next_starts_at)}`].filter(Boolean).join(' · '))),
           h('div.actions.side',
-            h('button.button', { type: 'button', 'aria-label': `Edit ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => editWindow(one, list) }, 'Edit'),
-            h('button.button', { type: 'button', 'aria-label': `Delete ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => ask({
+            h('button.button.acts', { type: 'button', 'aria-label': `Edit ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => editWindow(one, list) }, 'Edit'),
+            h('button.button.acts', { type: 'button', 'aria-label': `Delete ${one.name}`, disabled: Boolean(owned), title: owned, onclick: () => ask({
               title: `Delete ${one.name}?`,
               text: 'What fires is told again. Uptime counts its time again.',
               act: 'Delete',

@@ -1,4 +1,4 @@
-// What the page knows of the server. Owns: every request, the token, and the data that pages share.
+// What the page knows of the server. Owns: every request, and the data that pages share.
 // Never: elements. Start reading at `api` and `Resource`.
 
 import { Signal } from './core.js';
@@ -20,43 +20,10 @@ export class ApiError extends Error {
   }
 }
 
-/** Set while the server asks for a token that the page does not have. */
+/** Set while the server asks who we are. */
 export const signedOut = new Signal(false);
 /** Whether the last request was answered. */
 export const reachable = new Signal(true);
-
-const TOKEN = 'vedette-token';
-/** @type {string} */
-let token = '';
-try {
-  token = sessionStorage.getItem(TOKEN) ?? '';
-} catch {
-  // Storage may be forbidden; the token then lives as long as the page.
-}
-
-/** Whether the page holds a token of its own. */
-export const hasToken = () => token !== '';
-
-/**
- * Keeps a token for this tab, or forgets it. The only place that knows how the page proves who it is.
- * @param {string} value
- */
-export function keepToken(value) {
-  token = value;
-  try {
-    if (value) sessionStorage.setItem(TOKEN, value);
-    else sessionStorage.removeItem(TOKEN);
-  } catch {
-    // As above.
-  }
-  signedOut.value = value === '' && signedOut.value;
-}
-
-/** @param {Record<string, string>} headers */
-function authorise(headers) {
-  if (token) headers.Authorization = `Bearer ${token}`;
-  return headers;
-}
 
 /**
  * Asks the server. Answers the whole envelope.
@@ -65,9 +32,7 @@ function authorise(headers) {
  * @returns {Promise<any>}
  */
 export async function call(path, { method = 'GET', body, form, signal, headers = {} } = {}) {
-  // Without credentials a browser shows no dialog of its own for a 401 that offers Basic. A session
-  // cookie, once the server gives one, needs 'same-origin' here.
-  const init = /** @type {RequestInit} */ ({ method, signal, headers: authorise({ ...headers }), credentials: 'omit' });
+  const init = /** @type {RequestInit} */ ({ method, signal, headers: { ...headers }, credentials: 'same-origin' });
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     /** @type {any} */ (init.headers)['Content-Type'] = 'application/json';
@@ -147,12 +112,20 @@ export class Resource {
   /**
    * @param {(signal: AbortSignal) => Promise<T>} ask
    * @param {number} every milliseconds between two times
-   * @param {string[]} [topics] of the live feed after which it is asked for at once
+   * @param {string[]} [topics] of the live feed after which it is asked for anew
+   * @param {(data: T, type: string, frame: any) => T | undefined} [patch] what a frame makes of the data; undefined where only asking tells
    */
-  constructor(ask, every, topics = []) {
+  constructor(ask, every, topics = [], patch = undefined) {
     this.ask = ask;
     this.every = every;
     this.topics = topics;
+    this.patch = patch;
+    /** Whether asking again and again can be left out for now. @type {(() => boolean) | null} */
+    this.idle = null;
+    /** When it was asked for last, and what asks again soon. */
+    this.askedAt = 0;
+    /** @type {any} */
+    this.soon = null;
     /** @type {T | undefined} */
     this.data = undefined;
     /** @type {ApiError | null} */
@@ -184,9 +157,40 @@ export class Resource {
       if (this.users > 0) return;
       all.delete(this);
       clearTimeout(this.timer);
+      clearTimeout(this.soon);
+      this.soon = null;
       this.running?.abort();
       this.running = null;
     };
+  }
+
+  /**
+   * Takes up a frame of the live feed: as it is where it says all, else by asking, which many frames
+   * share.
+   * @param {string} type
+   * @param {any} frame
+   */
+  hear(type, frame) {
+    if (this.data !== undefined && this.patch) {
+      const now = this.patch(this.data, type, frame);
+      if (now !== undefined) {
+        if (now !== this.data) {
+          this.data = now;
+          this.changed.value += 1;
+        }
+        return;
+      }
+    }
+    if (this.soon) return;
+    const wait = Math.max(0, this.askedAt + BETWEEN_MS - Date.now());
+    if (!wait) {
+      this.refresh();
+      return;
+    }
+    this.soon = setTimeout(() => {
+      this.soon = null;
+      this.refresh();
+    }, wait);
   }
 
   /** Asks now. Requests never overlap: one that is wanted meanwhile follows. */
@@ -199,6 +203,7 @@ export class Resource {
     const running = new AbortController();
     this.running = running;
     this.again = false;
+    this.askedAt = Date.now();
     try {
       this.data = await this.ask(running.signal);
       this.error = null;
@@ -215,12 +220,21 @@ export class Resource {
       return;
     }
     const slower = this.error?.missing ? 12 : 1;
-    this.timer = setTimeout(() => this.refresh(), this.every * slower * pace());
+    this.timer = setTimeout(() => this.poll(), this.every * slower * pace());
+  }
+
+  /** Asks again because time has passed, unless that is of no use now. */
+  poll() {
+    if (this.idle?.()) this.timer = setTimeout(() => this.poll(), this.every);
+    else this.refresh();
   }
 }
 
 /** @type {Set<Resource<any>>} */
 const all = new Set();
+
+/** Frames make a resource be asked for at most this often. */
+const BETWEEN_MS = 1000;
 
 /** Polling slows down while the feed tells of changes, and stops being worth much while nobody looks. */
 function pace() {
@@ -231,18 +245,57 @@ function pace() {
 /** Whether the live feed tells of changes as they happen. */
 export const feedIsLive = new Signal(false);
 
+/** Asks again for everything that somebody looks at. */
+export function refreshAll() {
+  for (const resource of all) resource.refresh();
+}
+
 /**
- * Asks again for everything that somebody looks at, or for what belongs to a topic.
- * @param {string} [topic]
+ * Hands a frame of the live feed to what belongs to its topic.
+ * @param {string} topic
+ * @param {string} type
+ * @param {any} data
  */
-export function refreshAll(topic) {
+export function tellAll(topic, type, data) {
   for (const resource of all) {
-    if (topic === undefined || resource.topics.includes(topic)) resource.refresh();
+    if (resource.topics.includes(topic)) resource.hear(type, data);
   }
 }
 
+/** Asks again for what could not be read. */
+export function refreshFailed() {
+  for (const resource of all) if (resource.error) resource.refresh();
+}
+
+/** Key figures, counts and the id from which the live feed goes on. */
+export const overview = new Resource((signal) => api('overview', { signal }), 10_000, ['overview'], (data, type, frame) => (type.startsWith('overview') && frame?.metrics ? { ...data, ...frame } : undefined));
+
+/**
+ * For data of one object: leaves frames of others alone.
+ * @param {string} name
+ * @param {string} [key] the field of frames that names it
+ * @returns {(data: any, type: string, frame: any) => any}
+ */
+export const only = (name, key = 'name') => (data, type, frame) => (frame?.[key] !== undefined && String(frame[key]) !== name ? data : undefined);
+
+/** A result says how its check is now. @param {any[]} list @param {string} type @param {any} frame */
+export function withResult(list, type, frame) {
+  if (type !== 'check.result' || !frame?.check_status || !list.some((one) => one.name === frame.name)) return undefined;
+  return list.map((one) => (one.name !== frame.name ? one : { ...one, status: one.status === 'paused' ? 'paused' : frame.check_status, response_time_ms: frame.response_time_ms, last_result: { ...one.last_result, at: frame.at, status: frame.status, error: frame.error } }));
+}
+
+/** A frame of an incident has all of it. @param {any[]} list @param {string} type @param {any} frame */
+function withIncident(list, type, frame) {
+  if (!type.startsWith('incident.') || !frame?.status) return undefined;
+  const { entry: _, ...now } = frame;
+  const before = list.find((one) => one.id === now.id);
+  if (before && before.version > now.version) return list;
+  const past = (/** @type {any} */ one) => Number(one.status === 'resolved');
+  return [{ ...before, ...now }, ...list.filter((one) => one !== before)].toSorted((a, b) => past(a) - past(b) || b.number - a.number);
+}
+
 /** Shared by the rail, the overview and the lists. */
-export const checks = new Resource((signal) => api('checks?limit=1000', { signal }), 5000, ['checks', 'config']);
+export const checks = new Resource((signal) => api('checks?limit=1000', { signal }), 5000, ['checks', 'config'], withResult);
 export const incidents = new Resource(
   async (signal) => {
     const [open, past] = await Promise.all([
@@ -253,6 +306,7 @@ export const incidents = new Resource(
   },
   5000,
   ['incidents'],
+  withIncident,
 );
 export const rules = new Resource(async (signal) => (await api('rules', { signal })).groups, 10_000, ['rules', 'config']);
 export const experiments = new Resource((signal) => api('experiments?limit=200', { signal }), 10_000, ['experiments']);

@@ -9,7 +9,7 @@ import { beatsOfUptime } from '../beats.js';
 import { ago, duration, moment, percent, withUnit } from '../format.js';
 import { card, empty, instead, originChip, ownedBy, pageHead, segments, severityChip, stale } from '../parts.js';
 import { to } from '../router.js';
-import { api, incidents, range, Resource } from '../store.js';
+import { api, incidents, range, Resource, withResult } from '../store.js';
 import { checkButtons } from './checks.js';
 
 const WINDOWS = /** @type {[string, string, number][]} */ ([['24h', 'Day', 86_400], ['7d', 'Week', 604_800], ['90d', '90 days', 7_776_000]]);
@@ -22,12 +22,12 @@ export default function detail(page, name) {
   const path = `checks/${encodeURIComponent(name)}`;
   let window_ = '24h';
   let span = '1h';
-  const check = new Resource((signal) => api(path, { signal }), 5000, ['checks']);
+  const check = new Resource((signal) => api(path, { signal }), 5000, ['checks'], (data, type, frame) => (frame?.name !== name ? data : withResult([data], type, frame)?.[0]));
   const uptime = new Resource(async (signal) => {
     const all = await Promise.all(WINDOWS.map(([one]) => api(`${path}/uptime?window=${one}`, { signal })));
     return Object.fromEntries(WINDOWS.map(([one], i) => [one, { ...all[i], shown: { beats: beatsOfUptime(all[i].bars), wide: true, label: `Uptime by ${one === '24h' ? 'hour' : 'day'}` } }]));
-  }, 30_000, ['checks']);
-  const results = new Resource((signal) => api(`${path}/results?limit=${RESULTS}`, { signal }), 10_000, ['checks']);
+  }, 30_000);
+  const results = new Resource((signal) => api(`${path}/results?limit=${RESULTS}`, { signal }), 10_000, ['checks'], (data, type, frame) => (frame?.name !== name ? data : type === 'check.result' ? [frame, ...data].slice(0, RESULTS) : undefined));
   const latency = new Resource(async (signal) => {
     const seconds = LATENCY.find(([one]) => one === span)?.[1] ?? 3600;
     const end = Math.floor(Date.now() / 1000);

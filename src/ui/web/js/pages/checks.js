@@ -2,7 +2,7 @@
 
 import { h, icon } from '../core.js';
 import '../beats.js';
-import { beatsOfResults } from '../beats.js';
+import { beatsOfResults, withBeat } from '../beats.js';
 import { editCheck } from '../check-form.js';
 import { ask, attempt, toast } from '../dialog.js';
 import { ago, duration, percent, plural, withUnit } from '../format.js';
@@ -29,7 +29,7 @@ export default function checksPage(page) {
     const list = visible(filter).slice(0, BARS_MAX);
     const all = await Promise.all(list.map(async (/** @type {any} */ one) => [one.name, { beats: beatsOfResults(await api(`checks/${one.name}/results?limit=${BEATS}`, { signal })), label: one.name }]));
     return Object.fromEntries(all);
-  }, 10_000, ['checks']);
+  }, 10_000, ['checks'], withBeat);
   let busy = false;
 
   const draw = page.draws(() => {
@@ -41,8 +41,8 @@ export default function checksPage(page) {
       pageHead('Checks', {
         sub: checks.data && `${plural(all.length, 'check')}, ${bad ? `${bad} failing` : 'none failing'}`,
         tools: [
-          h('button.button', { type: 'button', disabled: busy || !all.length, onclick: runAll }, icon('play'), 'Run all'),
-          h('button.button.main', { type: 'button', onclick: () => editCheck(null) }, icon('plus'), 'Add check'),
+          h('button.button.acts', { type: 'button', disabled: busy || !all.length, onclick: runAll }, icon('play'), 'Run all'),
+          h('button.button.acts.main', { type: 'button', onclick: () => editCheck(null) }, icon('plus'), 'Add check'),
         ],
       }),
       h('div.stack', { key: 'all' },
@@ -58,7 +58,7 @@ export default function checksPage(page) {
               : all.length
                 ? empty('checks', 'No check fits', 'Another word or state may.')
                 : empty('checks', 'Nothing is checked yet', 'A check asks a service again and again and says how it is.',
-                  h('button.button', { type: 'button', onclick: () => editCheck(null) }, 'Add a check'))))),
+                  h('button.button.acts', { type: 'button', onclick: () => editCheck(null) }, 'Add a check'))))),
     ];
   });
 
@@ -136,7 +136,7 @@ export function checkButtons(one, after) {
   // By its definition, or by somebody's act.
   const paused = one.paused || one.status === 'paused';
   return [
-    h('button.button', {
+    h('button.button.acts', {
       type: 'button', key: 'run', disabled: paused || one.kind === 'heartbeat',
       onclick: async () => {
         const result = await attempt(() => api(`${path}/run`, { method: 'POST' }));
@@ -144,7 +144,7 @@ export function checkButtons(one, after) {
         after();
       },
     }, icon('play'), 'Run now'),
-    h('button.button', {
+    h('button.button.acts', {
       type: 'button', key: 'pause', disabled: Boolean(owned), title: owned,
       onclick: () => (paused ? attempt(() => api(`${path}/resume`, { method: 'POST' }), `${one.name} goes on`).then(after) : ask({
         title: `Pause ${one.name}?`,
@@ -154,8 +154,8 @@ export function checkButtons(one, after) {
         does: () => api(`${path}/pause`, { method: 'POST' }).then(after),
       })),
     }, icon(paused ? 'play' : 'pause'), paused ? 'Resume' : 'Pause'),
-    h('button.button', { type: 'button', key: 'edit', disabled: Boolean(owned), title: owned, onclick: () => editCheck(one, after) }, 'Edit'),
-    h('button.button', {
+    h('button.button.acts', { type: 'button', key: 'edit', disabled: Boolean(owned), title: owned, onclick: () => editCheck(one, after) }, 'Edit'),
+    h('button.button.acts', {
       type: 'button', key: 'delete', disabled: Boolean(owned), title: owned,
       onclick: () => ask({
         title: `Delete ${one.name}?`,

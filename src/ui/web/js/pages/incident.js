@@ -8,7 +8,7 @@ import { attempt, field, formDialog } from '../dialog.js';
 import { ago, moment, number, shortNames, span, unitOf, withLocalTimes } from '../format.js';
 import { card, empty, instead, pageHead, severityChip, stale } from '../parts.js';
 import { to } from '../router.js';
-import { api, incidents, range, Resource } from '../store.js';
+import { api, incidents, only, range, Resource } from '../store.js';
 
 const KINDS = /** @type {Record<string, string>} */ ({
   opened: 'Opened', reopened: 'Opened again', acknowledged: 'Acknowledged', assigned: 'Assigned', snoozed: 'Snoozed', woken: 'Awake again',
@@ -21,11 +21,11 @@ const GOOD = new Set(['resolved', 'auto_resolved']);
 /** @param {import('../app.js').Page} page @param {string} number_ */
 export default function detail(page, number_) {
   const path = `incidents/${encodeURIComponent(number_)}`;
-  const incident = new Resource((signal) => api(path, { signal }), 4000, ['incidents']);
+  const incident = new Resource((signal) => api(path, { signal }), 4000, ['incidents'], only(number_, 'number'));
   const rest = new Resource(async (signal) => {
     const [timeline, notes, evidence, deliveries] = await Promise.all(['timeline', 'notes', 'evidence', 'deliveries'].map((one) => api(`${path}/${one}`, { signal })));
     return { timeline, notes, evidence, deliveries };
-  }, 5000, ['incidents', 'deliveries']);
+  }, 5000, ['incidents', 'deliveries'], only(number_, 'number'));
   const chart = new Resource(async (signal) => {
     const one = incident.data ?? (await api(path, { signal }));
     return one.source.kind === 'rule' ? history(one, signal) : null;
@@ -97,13 +97,14 @@ function state(one) {
 /** @param {any} one @param {() => void} after */
 function tools(one, after) {
   const button = (/** @type {string} */ text, /** @type {() => any} */ does, main = false) =>
-    h('button.button', { type: 'button', key: text, class: main ? 'main' : '', onclick: () => Promise.resolve(does()).then(after) }, text);
+    h('button.button.acts', { type: 'button', key: text, class: main ? 'main' : '', onclick: () => Promise.resolve(does()).then(after) }, text);
   if (one.status === 'resolved') return button('Reopen', () => reopen(one));
   return [
     one.status === 'open' && button('Acknowledge', () => acknowledge(one), true),
     button('Resolve', () => resolve(one)),
     button('Assign', () => assign(one)),
     one.snoozed_until ? button('Wake', () => wake(one)) : button('Snooze', () => snooze(one)),
+    h('a.button', { key: 'logs', href: to('logs', undefined, aroundOf(one)) }, 'Logs'),
     button('Edit', () => edit(one)),
   ];
 }
@@ -175,8 +176,22 @@ function evidenceCard(rest, chart, one) {
       evidence.expression && h('div', { key: 'expression' }, h('h3', one.source.kind === 'check' ? 'What did not hold' : 'Rule'), h('pre', evidence.expression)),
       result && h('div', { key: 'result' }, h('h3', 'Result of the check'), h('p', result.error ?? `${result.status} after ${number(result.phases.total_us / 1000)} ms`)),
       evidence.response_excerpt && h('div', { key: 'answer' }, h('h3', 'What was answered'), h('pre', evidence.response_excerpt)),
-      evidence.log_lines?.length > 0 && h('div', { key: 'logs' }, h('h3', 'Log lines of the time'), h('pre', evidence.log_lines.join('\n'))),
+      evidence.log_lines?.length > 0 && h('div', { key: 'logs' },
+        h('div.row.between', h('h3', 'Log lines of the time'), h('a', { href: to('logs', undefined, aroundOf(one)) }, 'All of them')),
+        h('ol.around', { 'aria-label': 'Log lines of the time' }, evidence.log_lines.map((/** @type {any} */ line, /** @type {number} */ i) => logLine(line, i)))),
       !evidence.expression && !result && !samples && !chart.data?.lines.length && empty('info', 'No evidence', 'Whoever sent this alert sent none along.')));
+}
+
+/** The filter of log lines that belong to an incident. @param {any} one @returns {Record<string, string | number>} */
+function aroundOf(one) {
+  const begin = Date.parse(one.triggered_at);
+  return { from: begin - 300_000, until: (one.resolved_at ? Date.parse(one.resolved_at) : Date.now()) + 60_000, ...(one.labels.feature ? { feature: one.labels.feature } : {}) };
+}
+
+/** @param {any} line a line, or its text @param {number} i */
+function logLine(line, i) {
+  if (typeof line === 'string') return h('li.whole', { key: i }, h('span.break', line));
+  return h('li', { key: line.id ?? i }, h('span.faint', moment(line.time)), h('span', { class: /error|fatal/.test(line.level) ? 'crit' : line.level === 'warn' ? 'warn' : 'muted' }, line.level), h('span.break', line.source && h('span.faint', `${line.source} `), line.message));
 }
 
 /** @param {Resource<any>} rest */
@@ -201,7 +216,7 @@ function notesCard(rest, draft, send, draw) {
         send();
       } },
       field(draft, 'text', 'Add a note', { type: 'area', rows: 2, onchange: draw }),
-      h('div.row.top-space', h('button.button', { type: 'submit', disabled: !draft.text.trim() }, 'Add note')))));
+      h('div.row.top-space', h('button.button.acts', { type: 'submit', disabled: !draft.text.trim() }, 'Add note')))));
 }
 
 /** @param {any} one */

@@ -151,7 +151,7 @@ export default function metrics(page) {
         choose: add,
         draw: () => draw(),
       })),
-      h('button.button.main', { type: 'submit', disabled: !draft.trim() || queries.length >= QUERIES_MAX }, icon('plus'), 'Show')),
+      h('button.button.main', { type: 'submit', disabled: queries.length >= QUERIES_MAX }, icon('plus'), 'Show')),
       queries.map((query) => panelCard(query, panelOf(query), { replace, names: names.data ?? [] })),
       !queries.length && card('Where to begin', { key: 'begin' },
         instead(names, 'metrics') ?? (names.data?.length

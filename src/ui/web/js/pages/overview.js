@@ -5,13 +5,13 @@ import { h, icon } from '../core.js';
 import '../chart.js';
 import { linesOf, ofAlert } from '../chart.js';
 import '../beats.js';
-import { beatsOfResults } from '../beats.js';
+import { beatsOfResults, withBeat } from '../beats.js';
 import { buttons } from '../acts.js';
-import { choose, strip } from '../figures.js';
-import { ago, duration, percent, plural, shortNames, span, unitOf, withUnit } from '../format.js';
+import { strip } from '../figures.js';
+import { ago, duration, number, percent, plural, short, shortNames, span, unitOf, withUnit } from '../format.js';
 import { card, empty, incidentLink, incidentTile, instead, pageHead, segments, stale } from '../parts.js';
 import { keepInAddress, to } from '../router.js';
-import { api, checks, experiments, incidents, range, Resource, rules } from '../store.js';
+import { api, checks, experiments, incidents, overview as snapshot, range, Resource, rules } from '../store.js';
 import { forest, summary } from '../forest.js';
 
 const RANGES = /** @type {[string, number][]} */ ([['5m', 300], ['15m', 900], ['30m', 1800]]);
@@ -19,6 +19,7 @@ const BEATS = 90;
 const CHECKS_SHOWN = 8;
 const NO_BEATS = { beats: [], label: 'no results yet' };
 const INCIDENTS_SHOWN = 5;
+const FEATURES_SHOWN = 6;
 const RANK = /** @type {Record<string, number>} */ ({ unhealthy: 0, degraded: 1, unknown: 2, healthy: 3, paused: 4 });
 
 /** @param {import('../app.js').Page} page */
@@ -26,18 +27,6 @@ export default function overview(page) {
   let chosen = page.route.query.get('range') ?? '30m';
   const seconds = () => RANGES.find(([name]) => name === chosen)?.[1] ?? 1800;
   const names = new Resource((signal) => api('label/__name__/values', { signal }), 60_000);
-
-  const figures = new Resource(async (signal) => {
-    const known = new Set(names.data ?? (await api('label/__name__/values', { signal })));
-    const end = Math.floor(Date.now() / 1000);
-    const step = Math.max(5, Math.round(seconds() / 90));
-    const all = await Promise.all(choose(known).map(async (figure) => {
-      const result = await range(figure.query, end - seconds(), end, step, signal).catch(() => []);
-      return { figure, values: (result[0]?.values ?? []).map(([, value]) => Number(value)) };
-    }));
-    // Described once: an update of something else then passes it by.
-    return all.length ? strip(all) : null;
-  }, 10_000, ['metrics', 'overviews']);
 
   const chart = new Resource(async (signal) => {
     const known = new Set(names.data ?? (await api('label/__name__/values', { signal })));
@@ -55,7 +44,7 @@ export default function overview(page) {
     const list = (checks.data ?? (await api('checks?limit=1000', { signal }))).toSorted(byState).slice(0, CHECKS_SHOWN);
     const all = await Promise.all(list.map(async (/** @type {any} */ one) => [one.name, { beats: beatsOfResults(await api(`checks/${one.name}/results?limit=${BEATS}`, { signal })), label: one.name }]));
     return Object.fromEntries(all);
-  }, 10_000, ['checks']);
+  }, 10_000, ['checks'], withBeat);
 
   const trial = new Resource(async (signal) => {
     const running = (await api('experiments?limit=200', { signal })).filter((/** @type {any} */ one) => one.status === 'running');
@@ -69,25 +58,25 @@ export default function overview(page) {
       head(chosen, (value) => {
         chosen = value;
         keepInAddress({ range: value === '30m' ? null : value });
-        figures.refresh();
         chart.refresh();
         draw();
       }),
       h('div.stack', { key: 'all' },
         stale(checks),
-        figures.data ?? (figures.data === undefined && h('section.figures', { 'aria-label': 'Key figures', key: 'bones' }, Array.from({ length: 6 }, (_, i) => h('div.figure', { key: i }, h('div.bones', h('span'), h('span'), h('span')))))),
+        figureStrip(),
         h('div.grid',
           chartCard(chart),
           incidentCard(),
           checkCard(beats, !running),
-          running && experimentCard(running))),
+          running && experimentCard(running),
+          featureCard())),
     ];
   });
   page.use(checks);
   page.use(incidents);
   page.use(rules);
   page.use(names);
-  page.use(figures);
+  page.use(snapshot);
   page.use(chart);
   page.use(beats);
   page.use(trial);
@@ -101,6 +90,39 @@ export default function overview(page) {
   }));
   page.onend(experiments.changed.watch(draw));
 }
+
+/** The strip as it was drawn of a snapshot: an update of something else passes it by. @type {{of: any, drawn: any}} */
+const last = { of: null, drawn: null };
+
+function figureStrip() {
+  const { data, error } = snapshot;
+  if (!data) return error ? null : h('section.figures', { 'aria-label': 'Key figures', key: 'bones' }, Array.from({ length: 6 }, (_, i) => h('div.figure', { key: i }, h('div.bones', h('span'), h('span'), h('span')))));
+  if (last.of !== data.metrics) {
+    last.of = data.metrics;
+    last.drawn = data.metrics.length ? strip(data.metrics) : null;
+  }
+  return last.drawn;
+}
+
+const HEALTH = /** @type {Record<string, string>} */ ({ inactive: 'paused', maintenance: 'paused' });
+
+/** The features that the server lists, each in a line. */
+function featureCard() {
+  /** @type {any[]} */
+  const list = snapshot.data?.features ?? [];
+  if (!list.length) return null;
+  const state = (/** @type {any} */ one) => HEALTH[one.status] ?? one.health ?? one.status;
+  return card('Features', { key: 'features', note: h('a', { href: to('features') }, 'All features') },
+    h('div.table-wrap', { tabindex: '0', role: 'region', 'aria-label': 'Features, as a table' }, h('table',
+      h('thead', h('tr', h('th', 'Feature'), h('th.right', 'Available'), h('th.right', 'Errors'), h('th.right.hide-phone', 'Requests a minute'), h('th.right', 'Latency p95'), h('th.right.hide-phone', 'Cost of one'))),
+      h('tbody', list.slice(0, FEATURES_SHOWN).map((one) => h('tr', { key: one.name },
+        h('td', h('div.row.tight', h('span.mark', { class: state(one), role: 'img', 'aria-label': state(one) }), h('a.name', { href: to('features', one.name) }, one.display_name || one.name))),
+        h('td.right', part(one.availability)), h('td.right', part(one.error_rate)), h('td.right.hide-phone', short(one.requests_per_minute)),
+        h('td.right', withUnit(one.latency_p95_ms, 'ms')), h('td.right.hide-phone', number(one.cost_per_request))))))));
+}
+
+/** A share from 0 to 1. @param {number | null | undefined} value */
+const part = (value) => (value === null || value === undefined ? '–' : percent(value * 100));
 
 /** @param {any} a @param {any} b */
 function byState(a, b) {
@@ -167,8 +189,8 @@ function topicNow(known) {
   if (known.has('http_request_duration_seconds_bucket')) {
     return { title: 'Request latency', note: 'p95 by route', unit: 's', bands: [], query: 'histogram_quantile(0.95, sum by (le, route) (rate(http_request_duration_seconds_bucket[1m])))' };
   }
-  if (known.has('vedette_outcome_latency_seconds_bucket')) {
-    return { title: 'Latency', note: 'p95 by feature', unit: 's', bands: [], query: 'histogram_quantile(0.95, sum by (le, feature) (rate(vedette_outcome_latency_seconds_bucket[5m])))' };
+  if (known.has('vedette_outcome_duration_seconds')) {
+    return { title: 'Latency', note: 'p95 by feature', unit: 's', bands: [], query: 'histogram_quantile(0.95, sum by (feature) (rate(vedette_outcome_duration_seconds{feature!=""}[2m])))' };
   }
   if (known.has('node_cpu_seconds_total')) {
     return { title: 'Processor', note: 'share of time by mode', unit: 'ratio', bands: [], query: 'avg by (mode) (rate(node_cpu_seconds_total{mode=~"user|system|iowait|softirq|steal"}[1m]))' };
@@ -262,5 +284,5 @@ function beatRow(one, beats) {
 
 /** @param {any} running */
 function experimentCard({ experiment, analysis }) {
-  return card(experiment.name, { class: 'w6', key: 'experiment', note: [h('span.chip.accent', 'running'), summary(analysis)] }, forest(analysis, experiment));
+  return card(experiment.name, { class: 'w6', key: 'experiment', note: [h('span.chip.accent', 'running'), h('a', { href: to('experiments', experiment.name) }, summary(analysis))] }, forest(analysis, experiment));
 }

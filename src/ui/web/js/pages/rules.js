@@ -45,7 +45,7 @@ export default function rulesPage(page) {
     return [
       pageHead('Alert rules', {
         sub: rules.data && `${plural(all.length, 'rule')}, ${firing ? `${firing} firing` : 'none firing'}`,
-        tools: h('button.button.main', { type: 'button', onclick: () => editRule(null) }, icon('plus'), 'Add rule'),
+        tools: h('button.button.acts.main', { type: 'button', onclick: () => editRule(null) }, icon('plus'), 'Add rule'),
       }),
       h('div.stack', { key: 'all' },
         stale(rules),
@@ -58,7 +58,7 @@ export default function rulesPage(page) {
         card('All rules', {},
           instead(rules, 'rules') ??
             (list.length ? table(list) : empty('rules', all.length ? 'No rule fits' : 'There are no rules', 'A rule watches metrics and opens an incident when its condition holds.',
-              h('button.button', { type: 'button', onclick: () => editRule(null) }, 'Add a rule')))),
+              h('button.button.acts', { type: 'button', onclick: () => editRule(null) }, 'Add a rule')))),
         objectives()),
     ];
   });
@@ -119,11 +119,11 @@ function detail(page, name) {
         back,
         sub: one?.description || one?.annotations?.description || 'Alert rule',
         tools: [
-          h('button.button', { type: 'button', disabled: Boolean(owned), title: owned, onclick: async () => {
+          h('button.button.acts', { type: 'button', disabled: Boolean(owned), title: owned, onclick: async () => {
             const full = await attempt(() => api(path));
             if (full) editRule(full);
           } }, 'Edit'),
-          h('button.button', { type: 'button', disabled: Boolean(owned), title: owned, onclick: () => ask({
+          h('button.button.acts', { type: 'button', disabled: Boolean(owned), title: owned, onclick: () => ask({
             title: `Delete ${name}?`,
             text: 'Its alerts end, and whoever was told of them is told so.',
             act: 'Delete',
