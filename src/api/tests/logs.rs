@@ -194,7 +194,7 @@ async fn an_incident_that_opens_keeps_the_lines_that_belong_to_it() {
         alert(json!({"alertname": "Full", "mountpoint": "/"})),
     ];
     let watch = &served.app.engine().expect("ready").watch;
-    watch.commit(Batch { writes: Vec::new(), signals }).await.expect("committed");
+    watch.commit(Batch { signals, ..Batch::default() }).await.expect("committed");
     let at = "2025-12-31T23:59:40.000Z ERROR payments: card declined";
     for (number, expected) in
         [(1, json!([at, "2025-12-31T23:59:50.000Z WARN payments: tried again"])), (2, json!([at]))]

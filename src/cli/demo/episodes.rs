@@ -53,7 +53,7 @@ pub(super) async fn write(watch: &Watch, clock: &ManualClock, story: &Story) -> 
 }
 
 async fn commit(watch: &Watch, signal: Signal) -> anyhow::Result<()> {
-    Ok(watch.commit(Batch { writes: Vec::new(), signals: vec![signal] }).await?)
+    Ok(watch.commit(Batch { signals: vec![signal], ..Batch::default() }).await?)
 }
 
 async fn fires(watch: &Watch, alert: Alert) -> anyhow::Result<()> {

@@ -15,6 +15,7 @@ use crate::config::Settings;
 use crate::daemon::{engine_policy, open_store};
 use crate::decode::admit::Refusals;
 use crate::engine::Pipeline;
+use crate::engine::feed::Feed;
 use crate::engine::watch::Watch;
 use crate::features::outcome_metadata;
 use crate::model::{Metadata, MetricType, Row, Timestamp};
@@ -59,7 +60,10 @@ pub(super) async fn write(directory: &Path, story: &Story) -> anyhow::Result<()>
     measured(&pipeline, story).await?;
     checked::write(tsdb.store(), story)?;
     let clock = Arc::new(ManualClock::at(story.now));
-    let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&clock) as _).map_err(|e| anyhow!(e))?;
+    // Nobody follows the past.
+    let feed = Feed::new(Arc::clone(&clock) as _);
+    let watch = Watch::start(Arc::clone(&tsdb), Arc::clone(&clock) as _, feed);
+    let watch = watch.map_err(|error| anyhow!(error))?;
     episodes::write(&watch, &clock, story).await?;
     tried::write(&pipeline, &watch, &clock, story).await?;
     watch.close().await;
