@@ -59,6 +59,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
         .merge(features::routes())
+        .merge(logs::routes())
         .route("/api/v1/outcomes", post(outcomes::outcomes))
         .merge(checks::routes())
         .merge(experiments::routes())

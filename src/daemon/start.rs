@@ -69,6 +69,7 @@ pub(super) async fn serve(
     inputs: Inputs,
     settings: Settings,
     log_level: Arc<LogLevel>,
+    ready: std::sync::mpsc::Sender<SocketAddr>,
 ) -> Result<(), DaemonError> {
     let mut signals = Signals::listen().map_err(DaemonError::Start)?;
     let tls = load_tls(&settings.tls).map_err(DaemonError::Start)?;
@@ -108,6 +109,8 @@ pub(super) async fn serve(
     let running = begin(&app, opened, &clock).await?;
     banner::show(&settings, address);
     tracing::info!(%address, "ready");
+    // Whoever wanted to know may have gone.
+    let _ = ready.send(address);
     let status = format!("ready at {address}");
     systemd::ready(&status);
 
@@ -301,6 +304,7 @@ async fn begin(
         places: app.query_places(),
     });
     overview.start();
+    watch.call_witness(Arc::new(logs.clone()));
     let engine = Engine {
         overview,
         logs: logs.clone(),

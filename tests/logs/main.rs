@@ -6,6 +6,7 @@ mod process;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod evidence;
 mod sending;
 mod simulation;
 mod sources;

@@ -3,13 +3,20 @@
 //! Owns: the ways in (our JSON, Loki's push, OTLP), and reading. Never: wire formats, or what a
 //! line may be (`decode::logs`). Start reading at [`routes`].
 
+mod bounded;
+mod context;
+mod csv;
+mod export;
+mod histogram;
+mod parameters;
+mod read;
 mod receive;
 mod repeated;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 
 use crate::decode::logs::LogsError as DecodeError;
 use crate::engine::logs::LogsError;
@@ -22,10 +29,14 @@ use super::{ApiError, ErrorKind};
 /// Everything below `/api/v1/logs`, and where other programs send log lines.
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/api/v1/logs", post(receive::logs))
+        .route("/api/v1/logs", get(read::list).post(receive::logs))
         .route("/loki/api/v1/push", post(receive::loki))
         .route("/v1/logs", post(receive::otlp))
         .route("/api/v1/otlp/v1/logs", post(receive::otlp))
+        .route("/api/v1/logs/histogram", get(histogram::histogram))
+        .route("/api/v1/logs/fields", get(read::fields))
+        .route("/api/v1/logs/export", get(export::export))
+        .route("/api/v1/logs/{id}/context", get(context::context))
 }
 
 impl From<LogsError> for ApiError {
