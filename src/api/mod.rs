@@ -32,6 +32,7 @@ mod objectives;
 mod objects;
 mod otlp;
 mod outcomes;
+mod overview;
 mod page;
 mod params;
 mod ping;

@@ -20,8 +20,8 @@ use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
     exemplars, experiments, features, federate, guard, incidents, ingest, live, objectives,
-    objects, otlp, outcomes, page, ping, query, rule_definitions, rules, series, session, silences,
-    stats, status, syntax, targets,
+    objects, otlp, outcomes, overview, page, ping, query, rule_definitions, rules, series, session,
+    silences, stats, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -35,6 +35,7 @@ pub fn router(app: Arc<App>) -> Router {
             "/api/v1/session",
             get(session::show).post(session::sign_in).delete(session::sign_out),
         )
+        .route("/api/v1/overview", get(overview::overview))
         .route("/ui", get(page::index))
         .route("/ui/", get(page::index))
         .route("/ui/{*path}", get(page::below))

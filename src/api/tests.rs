@@ -19,6 +19,7 @@ mod backtest;
 mod definitions;
 mod histograms;
 mod incidents;
+mod overview;
 mod places;
 mod remote_write;
 mod served;
@@ -137,6 +138,7 @@ async fn a_daemon_that_recovers_is_healthy_but_not_ready() {
         router: router(Arc::clone(&app)),
         app,
         _directory: tempfile::tempdir().expect("a directory"),
+        _settings: None,
     };
     assert_eq!(get(&served, "/-/healthy").await.0, 200);
     let (status, answer) = get(&served, "/-/ready").await;
