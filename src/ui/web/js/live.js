@@ -3,7 +3,7 @@
 // Start reading at `start`.
 
 import { Signal } from './core.js';
-import { api, feedIsLive, overview, parameters, refreshAll, reachable, signedOut, tellAll } from './store.js';
+import { api, feedIsLive, overview, parameters, refreshAll, signedOut, tellAll } from './store.js';
 
 const OPEN_MS = 3000;
 const SILENCE_MS = 30_000;
@@ -15,10 +15,10 @@ const BACK_OFF_MAX_MS = 15_000;
 const AWAY_MS = 60_000;
 const FAILURES_PER_TIER = 2;
 
-/** @typedef {'ws' | 'sse' | 'poll' | 'none'} Tier `none`: this server has no feed; pages ask again. */
+/** @typedef {'ws' | 'sse' | 'poll'} Tier */
 
 /** @type {Signal<Tier>} */
-export const tier = new Signal(/** @type {Tier} */ ('none'));
+export const tier = new Signal(/** @type {Tier} */ ('ws'));
 /** @type {Signal<'connecting' | 'live' | 'reconnecting'>} */
 export const state = new Signal(/** @type {any} */ ('connecting'));
 
@@ -225,7 +225,7 @@ function connect() {
   generation += 1;
   const mine = generation;
   const use = TIERS[rank];
-  const way = { ws: webSocket, sse: events, poll: polling, none: polling }[use];
+  const way = { ws: webSocket, sse: events, poll: polling }[use];
   const opened = () => {
     if (mine !== generation) return;
     failures = 0;
@@ -252,6 +252,7 @@ function connect() {
 }
 
 function retry() {
+  if (signedOut.value) return;
   hangUp?.();
   hangUp = null;
   feedIsLive.value = false;
@@ -264,7 +265,7 @@ function retry() {
 
 /** Goes by the best way again, if it is open; until that is known, nothing is hung up. */
 function best() {
-  if (state.value !== 'live' || tier.value === 'none') {
+  if (state.value !== 'live') {
     if (!hangUp) begin();
     return;
   }
@@ -277,7 +278,7 @@ function best() {
   }, () => {}, true);
 }
 
-/** The snapshot says whether there is a feed, and from which id it goes on. */
+/** The snapshot says from which id the feed goes on. */
 async function begin() {
   if (signedOut.value) return;
   clearTimeout(again);
@@ -288,10 +289,10 @@ async function begin() {
     lastId = String(snapshot.live_id ?? '');
     connect();
   } catch (error) {
-    const missing = /** @type {any} */ (error).missing;
-    if (missing) tier.value = 'none';
-    state.value = missing ? 'live' : 'reconnecting';
-    if (!missing) again = setTimeout(begin, Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** ++tries));
+    // Who is not let in is asked to sign in; that is no lost connection.
+    if ([401, 403].includes(/** @type {any} */ (error).status)) return;
+    state.value = 'reconnecting';
+    again = setTimeout(begin, Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** ++tries));
   }
 }
 
@@ -303,12 +304,15 @@ export async function start() {
     if (feedIsLive.value && Date.now() - lastHeard > SILENCE_MS) retry();
   }, 5000);
   addEventListener('online', best);
-  reachable.watch(() => {
-    if (tier.value !== 'none') return;
-    state.value = reachable.value ? 'live' : 'reconnecting';
-  });
   signedOut.watch(() => {
-    if (!signedOut.value) begin();
+    if (!signedOut.value) {
+      begin();
+      return;
+    }
+    hangUp?.();
+    hangUp = null;
+    feedIsLive.value = false;
+    clearTimeout(again);
   });
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) hiddenAt = Date.now();
