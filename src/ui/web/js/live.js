@@ -10,6 +10,7 @@ const SILENCE_MS = 30_000;
 /** The server holds each question for a second, or until there is something. */
 const POLL_MS = 200;
 const RETRY_BEST_MS = 60_000;
+const RETRY_SOON_MS = 2000;
 const BACK_OFF_MS = 400;
 const BACK_OFF_MAX_MS = 15_000;
 const AWAY_MS = 60_000;
@@ -30,6 +31,7 @@ let lastId = '';
 let lastHeard = 0;
 let generation = 0;
 let hiddenAt = 0;
+let hadBest = false;
 /** @type {(() => void) | null} */
 let hangUp = null;
 /** @type {any} */
@@ -232,14 +234,17 @@ function connect() {
     tries = 0;
     lastHeard = Date.now();
     tier.value = use;
+    // What worked before does so again, most likely: vedette itself was away, and not the way to it.
+    if (use === 'ws') hadBest = true;
+    else if (hadBest) setTimeout(best, RETRY_SOON_MS);
     state.value = 'live';
     feedIsLive.value = true;
   };
   const lost = () => {
     if (mine !== generation) return;
     failures += 1;
-    if (failures >= FAILURES_PER_TIER && rank < TIERS.length - 1) {
-      rank += 1;
+    if (failures >= FAILURES_PER_TIER) {
+      rank = (rank + 1) % TIERS.length;
       failures = 0;
     }
     retry();
