@@ -12,6 +12,7 @@ mod experiments;
 mod features;
 mod incidents;
 mod live;
+mod logs;
 mod notify;
 mod objects;
 mod operation;
@@ -55,6 +56,7 @@ fn topics() -> Vec<Topic> {
         ("Experiments", "Who gets what, and which is better.", experiments::operations()),
         ("Statistics", "Calculators that know no experiment.", experiments::statistics()),
         ("Features", "What is watched as a unit, and its configuration.", features::operations()),
+        ("Logs", "What programs had to say.", logs::operations()),
         (
             "Alertmanager",
             "As much of Alertmanager's API as Prometheus, Grafana and amtool use.",

@@ -16,7 +16,8 @@ const PACKED: &str = "The body may be packed: gzip, deflate, zstd or snappy, nam
 const PARTLY: &str = "Good ones are kept when others are not: the answer is then 400 and says \
                       which were refused and why. 429 asks to come again after `Retry-After`.";
 
-fn too_many(operation: Operation) -> Operation {
+/// Answers of what may be too large or too much.
+pub(super) fn too_many(operation: Operation) -> Operation {
     let schema = refer("Error");
     operation
         .answers_raw(413, "A limit of sizes.", &[("application/json", schema.clone())])

@@ -6,6 +6,7 @@ mod experiment;
 mod feature;
 mod incident;
 mod live;
+mod log;
 mod notify;
 mod overview;
 mod rule;
@@ -33,6 +34,7 @@ pub(super) fn all() -> Value {
         experiment::schemas(),
         feature::schemas(),
         live::schemas(),
+        log::schemas(),
         overview::schemas(),
     ]
     .into_iter()
