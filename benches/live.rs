@@ -18,7 +18,6 @@ use hdrhistogram::Histogram;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
-const PORT: u16 = 19_377;
 /// Samples in one request, and requests in a second.
 const SAMPLES: usize = 500;
 const WRITES_PER_SECOND: u64 = 10;
@@ -56,8 +55,8 @@ fn now_ms() -> i64 {
     i64::try_from(now.as_millis()).expect("fits")
 }
 
-/// The daemon; killed at the end.
-struct Daemon(Child);
+/// The daemon and where it listens; killed at the end.
+struct Daemon(Child, SocketAddr);
 
 impl Drop for Daemon {
     fn drop(&mut self) {
@@ -69,8 +68,12 @@ impl Drop for Daemon {
 
 impl Daemon {
     fn start(directory: &std::path::Path) -> Daemon {
+        // A port that was free a moment ago.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+        let address = free.local_addr().expect("an address");
+        drop(free);
         let child = Command::new(env!("CARGO_BIN_EXE_vedette"))
-            .args(["serve", "--listen", &format!("127.0.0.1:{PORT}"), "--data-dir"])
+            .args(["serve", "--listen", &address.to_string(), "--data-dir"])
             .arg(directory)
             .env("VEDETTE_COLLECT_HOST_ENABLED", "false")
             .env("VEDETTE_DEFAULTS_ENABLED", "false")
@@ -78,7 +81,7 @@ impl Daemon {
             .stderr(Stdio::null())
             .spawn()
             .expect("starts");
-        Daemon(child)
+        Daemon(child, address)
     }
 
     fn memory_mib(&self) -> f64 {
@@ -190,7 +193,7 @@ async fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let directory = tempfile::tempdir().expect("a directory");
     let daemon = Daemon::start(directory.path());
-    let address: SocketAddr = ([127, 0, 0, 1], PORT).into();
+    let address = daemon.1;
     let client = reqwest::Client::new();
     let base = format!("http://{address}");
     while client.get(format!("{base}/-/ready")).send().await.is_ok_and(|r| !r.status().is_success())

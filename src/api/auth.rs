@@ -75,6 +75,7 @@ const PERMISSIONS: &[(&str, Permission, Permission)] = &[
     ("/api/v1/status/flags", Permission::Operate, Permission::Operate),
     ("/api/v1/status/", Permission::Read, Permission::Read),
     ("/api/v1/admin/", Permission::Administer, Permission::Administer),
+    ("/api/v1/openapi.json", Permission::Read, Permission::Read),
     ("/api/v1/session", Permission::Open, Permission::Open),
     ("/api/v1/overview", Permission::Read, Permission::Administer),
     ("/metrics", Permission::Read, Permission::Read),

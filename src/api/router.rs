@@ -20,8 +20,8 @@ use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
     exemplars, experiments, features, federate, guard, incidents, ingest, live, logs, objectives,
-    objects, otlp, outcomes, page, ping, query, rule_definitions, rules, series, session, silences,
-    stats, status, syntax, targets,
+    objects, openapi, otlp, outcomes, overview, page, ping, query, rule_definitions, rules, series,
+    session, silences, stats, status, syntax, targets,
 };
 
 /// Answers below this many bytes are not compressed: it would cost more than it saves.
@@ -35,6 +35,7 @@ pub fn router(app: Arc<App>) -> Router {
             "/api/v1/session",
             get(session::show).post(session::sign_in).delete(session::sign_out),
         )
+        .route("/api/v1/overview", get(overview::overview))
         .route("/ui", get(page::index))
         .route("/ui/", get(page::index))
         .route("/ui/{*path}", get(page::below))
@@ -88,6 +89,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/status/config", get(status::config))
         .route("/api/v1/status/flags", get(status::flags))
         .route("/api/v1/status/tsdb", get(status::tsdb))
+        .route("/api/v1/openapi.json", get(openapi::openapi))
         .route("/api/v1/admin/backup", get(admin::backup_progress).post(admin::start_backup))
         .route("/api/v1/admin/compact", post(admin::compact))
         .route("/api/v1/admin/storage", get(admin::storage))

@@ -21,6 +21,7 @@ use crate::engine::feed::Feed;
 use crate::engine::logs::Logs;
 use crate::engine::outbox::Outbox;
 use crate::engine::outcomes::OutcomeSeries;
+use crate::engine::overview::Overview;
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Watch};
 use crate::experiments::Board;
@@ -73,6 +74,8 @@ pub struct Engine {
     pub logs: Logs,
     /// What is told to all who follow along.
     pub feed: Feed,
+    /// How everything is, at a glance.
+    pub overview: Overview,
 }
 
 /// Exports of log lines at once: each holds a thread.

@@ -20,6 +20,7 @@ mod definitions;
 mod histograms;
 mod incidents;
 mod logs;
+mod overview;
 mod places;
 mod remote_write;
 mod served;
@@ -138,6 +139,7 @@ async fn a_daemon_that_recovers_is_healthy_but_not_ready() {
         router: router(Arc::clone(&app)),
         app,
         _directory: tempfile::tempdir().expect("a directory"),
+        _settings: None,
     };
     assert_eq!(get(&served, "/-/healthy").await.0, 200);
     let (status, answer) = get(&served, "/-/ready").await;

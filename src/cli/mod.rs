@@ -59,6 +59,8 @@ enum Command {
     Compact(storage::DatabaseArgs),
     /// Recover what is intact in a damaged database into a new one
     Salvage(storage::SalvageArgs),
+    /// Print the HTTP API's description, an OpenAPI document
+    Openapi,
 }
 
 /// Where a running daemon is.
@@ -89,6 +91,7 @@ pub fn run() -> ExitCode {
         Some(Command::Verify(args)) => storage::verify(args),
         Some(Command::Compact(args)) => storage::compact(args),
         Some(Command::Salvage(args)) => storage::salvage(&args),
+        Some(Command::Openapi) => openapi(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -97,6 +100,14 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints the description of the API, which needs no daemon.
+fn openapi() -> anyhow::Result<()> {
+    use std::io::Write as _;
+    // A pipe that is closed early, as by `head`, is an error and no panic.
+    writeln!(std::io::stdout(), "{:#}", crate::api::openapi_document())?;
+    Ok(())
 }
 
 /// A runtime for one command's requests.

@@ -21,6 +21,7 @@ use crate::engine::checker::{Checker, CheckerParts, default_checks, examine_file
 use crate::engine::feed::{Fact, Feed, Subject, Topic};
 use crate::engine::logs::Logs;
 use crate::engine::outbox::{Outbox, check_channels};
+use crate::engine::overview::{Overview, OverviewParts};
 use crate::engine::ruler::{Ruler, read_rule_files};
 use crate::engine::watch::{Catalog, Watch};
 use crate::model::Origin;
@@ -288,7 +289,22 @@ async fn begin(
     let trials = Trials::start(&pipeline, &watch, &catalog, clock)?;
     let logs = logs::start(&pipeline, clock, &feed, &settings)?;
     watch.call_witness(Arc::new(logs.clone()));
+    let overview = Overview::new(OverviewParts {
+        tsdb: Arc::clone(pipeline.tsdb()),
+        watch: watch.clone(),
+        catalog: Arc::clone(&catalog),
+        checker: Arc::clone(&checker),
+        muting: Arc::clone(&muted.muting),
+        experiments: Arc::clone(&trials.experiments),
+        outcomes: trials.outcomes.clone(),
+        feed: feed.clone(),
+        clock: Arc::clone(clock),
+        settings: changed.clone(),
+        places: app.query_places(),
+    });
+    overview.start();
     let engine = Engine {
+        overview,
         logs: logs.clone(),
         feed: feed.clone(),
         board: Arc::clone(&trials.board),

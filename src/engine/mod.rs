@@ -14,6 +14,7 @@ mod intake;
 pub mod logs;
 pub mod outbox;
 pub mod outcomes;
+pub mod overview;
 mod pipeline;
 pub mod ruler;
 pub mod summaries;

@@ -13,6 +13,8 @@ import { seed } from './seed.mjs';
 
 const BINARY = process.env.VEDETTE_BIN ? resolve(process.env.VEDETTE_BIN) : fileURLToPath(new URL('../../target/debug/vedette', import.meta.url));
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+/** Serves the page from disk instead of from within the binary: for work on it. */
+const UI_DIR = process.env.VEDETTE_UI_DIR ? ['--ui-dir', resolve(process.env.VEDETTE_UI_DIR)] : [];
 const START_MS = 30_000;
 
 export const WIDTHS = [1440, 900, 390, 320];
@@ -70,7 +72,7 @@ export async function startVedette({ config: text = CONFIG } = {}) {
   await writeFile(config, text);
   let child = null;
   const start = async () => {
-    child = spawn(BINARY, ['serve', '--config', config, '--listen', `127.0.0.1:${port}`, '--data-dir', join(directory, 'data')], { stdio: 'ignore' });
+    child = spawn(BINARY, ['serve', '--config', config, '--listen', `127.0.0.1:${port}`, '--data-dir', join(directory, 'data'), ...UI_DIR], { stdio: 'ignore' });
     const failed = new Promise((_, reject) => {
       child.once('error', (error) => reject(new Error(`${error.message}; build vedette first, or set VEDETTE_BIN`)));
       child.once('exit', (code) => reject(new Error(`vedette ended with ${code}`)));

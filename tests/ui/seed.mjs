@@ -105,7 +105,7 @@ export async function seed(target, { keep = true } = {}) {
   await post(target, 'maintenance', { name: 'nightly-window', matchers: ['job="db"'], recurrence: { cron: '30 2 * * *', duration: '1h', zone: 'Europe/Amsterdam' } });
 
   await trials(target);
-  await logs(target, 3000).catch(() => {});
+  await logs(target, 3000);
 
   const send = () => post(target, 'samples', { samples: shop.samples(Date.now(), false) }).catch(() => {});
   await send();

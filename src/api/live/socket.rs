@@ -1,6 +1,7 @@
 //! `GET /api/v1/live`: a WebSocket (RFC 6455) over HTTP/1.1. Browsers open one beside HTTP/2 too.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -25,6 +26,9 @@ use super::follow::{Farewell, Follower, Frame};
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// How much waits for the network before the client is waited for (bytes).
 const WRITE_BUFFER_BYTES: usize = 64 << 10;
+
+/// How long the end waits for a client to answer that it has heard.
+const FAREWELL_AT_THE_END: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -104,7 +108,8 @@ async fn serve(upgraded: Upgraded, mut follower: Follower) {
         while let Some(Ok(_)) = stream.next().await {}
         Ok::<(), Error>(())
     };
-    let _ = timeout(pace.farewell, told).await;
+    let most = if kept.is_some() { FAREWELL_AT_THE_END } else { pace.farewell };
+    let _ = timeout(most.min(pace.farewell), told).await;
     drop(kept);
 }
 

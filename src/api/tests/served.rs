@@ -21,6 +21,7 @@ use crate::engine::feed::Feed;
 use crate::engine::logs::{LogRetention, Logs};
 use crate::engine::outbox::Outbox;
 use crate::engine::outcomes::OutcomeSeries;
+use crate::engine::overview::{Overview, OverviewParts};
 use crate::engine::ruler::Ruler;
 use crate::engine::watch::{Catalog, ExternalAlerts, Muting, Silences, Watch};
 use crate::engine::{Pipeline, Policy};
@@ -41,6 +42,8 @@ pub(in crate::api) struct Served {
     pub(in crate::api) app: Arc<App>,
     pub(in crate::api) router: Router,
     pub(in crate::api) _directory: tempfile::TempDir,
+    /// Tasks of the overview end with it.
+    pub(in crate::api) _settings: Option<tokio::sync::watch::Sender<Arc<Settings>>>,
 }
 
 pub(in crate::api) fn serve(settings: Settings) -> Served {
@@ -132,10 +135,27 @@ pub(in crate::api) fn serve_paced(settings: Settings, pace: Pace) -> Served {
     );
     let logs = logs.expect("starts");
     watch.call_witness(Arc::new(logs.clone()));
+    let experiments = Arc::new(Experiments::start(parts).expect("starts"));
+    let kept = tokio::sync::watch::Sender::new(app.settings.load_full());
+    // Without its tasks: they would take places that tests count on.
+    let overview = Overview::new(OverviewParts {
+        tsdb: Arc::clone(&tsdb),
+        watch: watch.clone(),
+        catalog: Arc::clone(&catalog),
+        checker: Arc::clone(&checker),
+        muting: Arc::clone(&muting),
+        experiments: Arc::clone(&experiments),
+        outcomes: outcomes.clone(),
+        feed: feed.clone(),
+        clock: Arc::clone(&app.clock),
+        settings: kept.subscribe(),
+        places: app.query_places(),
+    });
     let engine = Engine {
+        overview,
         logs,
         feed,
-        experiments: Arc::new(Experiments::start(parts).expect("starts")),
+        experiments,
         board,
         ledger,
         outcomes,
@@ -152,7 +172,7 @@ pub(in crate::api) fn serve_paced(settings: Settings, pace: Pace) -> Served {
         outbox,
     };
     app.ready(engine).expect("ready");
-    Served { router: router(Arc::clone(&app)), app, _directory: directory }
+    Served { router: router(Arc::clone(&app)), app, _directory: directory, _settings: Some(kept) }
 }
 
 pub(in crate::api) async fn ask(served: &Served, request: Request<Body>) -> (StatusCode, Value) {

@@ -5,7 +5,7 @@ import { openDialog } from './dialog.js';
 import { learn, may, notice, session, signIn as sendToken, signOut } from './session.js';
 import { start as startFeed, state as feedState, tier } from './live.js';
 import { go, route, startRouter, to } from './router.js';
-import { api, incidents, refreshAll, refreshFailed, signedOut } from './store.js';
+import { api, incidents, refreshFailed, signedOut } from './store.js';
 import { span } from './format.js';
 import { loading } from './parts.js';
 import { nextTheme, theme } from './theme.js';
@@ -206,8 +206,7 @@ function announce() {
   if (now === 'live' && before === 'reconnecting') {
     by('status').textContent = 'Connected again.';
     // Where the feed goes on from the last id it has told us what we missed.
-    if (tier.value === 'none') refreshAll();
-    else refreshFailed();
+    refreshFailed();
   }
 }
 

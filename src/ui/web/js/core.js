@@ -177,6 +177,24 @@ function keyOf(node) {
   return typeof node === 'string' ? undefined : node.key;
 }
 
+/**
+ * Remembers a description as long as what it was made of is the same: an update then passes it by.
+ * @returns {(of: any[], make: () => any) => any}
+ */
+export function remember() {
+  /** @type {any[]} */
+  let before = [];
+  /** @type {any} */
+  let made;
+  return (of, make) => {
+    if (of.length !== before.length || of.some((one, i) => one !== before[i])) {
+      before = of;
+      made = make();
+    }
+    return made;
+  };
+}
+
 /** @type {Set<() => void> | null} */
 let waiting = null;
 

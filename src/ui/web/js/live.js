@@ -3,22 +3,23 @@
 // Start reading at `start`.
 
 import { Signal } from './core.js';
-import { api, feedIsLive, overview, parameters, refreshAll, reachable, signedOut, tellAll } from './store.js';
+import { api, feedIsLive, overview, parameters, refreshAll, signedOut, tellAll } from './store.js';
 
 const OPEN_MS = 3000;
 const SILENCE_MS = 30_000;
 /** The server holds each question for a second, or until there is something. */
 const POLL_MS = 200;
 const RETRY_BEST_MS = 60_000;
+const RETRY_SOON_MS = 2000;
 const BACK_OFF_MS = 400;
 const BACK_OFF_MAX_MS = 15_000;
 const AWAY_MS = 60_000;
 const FAILURES_PER_TIER = 2;
 
-/** @typedef {'ws' | 'sse' | 'poll' | 'none'} Tier `none`: this server has no feed; pages ask again. */
+/** @typedef {'ws' | 'sse' | 'poll'} Tier */
 
 /** @type {Signal<Tier>} */
-export const tier = new Signal(/** @type {Tier} */ ('none'));
+export const tier = new Signal(/** @type {Tier} */ ('ws'));
 /** @type {Signal<'connecting' | 'live' | 'reconnecting'>} */
 export const state = new Signal(/** @type {any} */ ('connecting'));
 
@@ -30,6 +31,7 @@ let lastId = '';
 let lastHeard = 0;
 let generation = 0;
 let hiddenAt = 0;
+let hadBest = false;
 /** @type {(() => void) | null} */
 let hangUp = null;
 /** @type {any} */
@@ -225,21 +227,24 @@ function connect() {
   generation += 1;
   const mine = generation;
   const use = TIERS[rank];
-  const way = { ws: webSocket, sse: events, poll: polling, none: polling }[use];
+  const way = { ws: webSocket, sse: events, poll: polling }[use];
   const opened = () => {
     if (mine !== generation) return;
     failures = 0;
     tries = 0;
     lastHeard = Date.now();
     tier.value = use;
+    // What worked before does so again, most likely: vedette itself was away, and not the way to it.
+    if (use === 'ws') hadBest = true;
+    else if (hadBest) setTimeout(best, RETRY_SOON_MS);
     state.value = 'live';
     feedIsLive.value = true;
   };
   const lost = () => {
     if (mine !== generation) return;
     failures += 1;
-    if (failures >= FAILURES_PER_TIER && rank < TIERS.length - 1) {
-      rank += 1;
+    if (failures >= FAILURES_PER_TIER) {
+      rank = (rank + 1) % TIERS.length;
       failures = 0;
     }
     retry();
@@ -252,6 +257,7 @@ function connect() {
 }
 
 function retry() {
+  if (signedOut.value) return;
   hangUp?.();
   hangUp = null;
   feedIsLive.value = false;
@@ -264,7 +270,7 @@ function retry() {
 
 /** Goes by the best way again, if it is open; until that is known, nothing is hung up. */
 function best() {
-  if (state.value !== 'live' || tier.value === 'none') {
+  if (state.value !== 'live') {
     if (!hangUp) begin();
     return;
   }
@@ -277,7 +283,7 @@ function best() {
   }, () => {}, true);
 }
 
-/** The snapshot says whether there is a feed, and from which id it goes on. */
+/** The snapshot says from which id the feed goes on. */
 async function begin() {
   if (signedOut.value) return;
   clearTimeout(again);
@@ -288,10 +294,10 @@ async function begin() {
     lastId = String(snapshot.live_id ?? '');
     connect();
   } catch (error) {
-    const missing = /** @type {any} */ (error).missing;
-    if (missing) tier.value = 'none';
-    state.value = missing ? 'live' : 'reconnecting';
-    if (!missing) again = setTimeout(begin, Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** ++tries));
+    // Who is not let in is asked to sign in; that is no lost connection.
+    if ([401, 403].includes(/** @type {any} */ (error).status)) return;
+    state.value = 'reconnecting';
+    again = setTimeout(begin, Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** ++tries));
   }
 }
 
@@ -303,12 +309,15 @@ export async function start() {
     if (feedIsLive.value && Date.now() - lastHeard > SILENCE_MS) retry();
   }, 5000);
   addEventListener('online', best);
-  reachable.watch(() => {
-    if (tier.value !== 'none') return;
-    state.value = reachable.value ? 'live' : 'reconnecting';
-  });
   signedOut.watch(() => {
-    if (!signedOut.value) begin();
+    if (!signedOut.value) {
+      begin();
+      return;
+    }
+    hangUp?.();
+    hangUp = null;
+    feedIsLive.value = false;
+    clearTimeout(again);
   });
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) hiddenAt = Date.now();

@@ -11,7 +11,6 @@ import { isDark, nextTheme } from './theme.js';
 function connection() {
   if (state.value === 'reconnecting') return { mark: 'unhealthy', text: 'Reconnecting', more: 'vedette does not answer; the page tries again by itself' };
   if (state.value === 'connecting') return { mark: 'unknown', text: 'Connecting', more: 'The page is asking vedette' };
-  if (tier.value === 'none') return { mark: 'healthy', text: 'Up to date', more: 'The page asks vedette again every few seconds' };
   if (tier.value === 'poll') return { mark: 'healthy', text: 'Live', more: 'By asking each second' };
   return { mark: 'healthy', text: 'Live', more: tier.value === 'ws' ? 'By WebSocket' : 'By server-sent events' };
 }

@@ -10,9 +10,9 @@ import { api, Resource } from './store.js';
 export function storageSection(page) {
   const figures = new Resource((signal) => api('admin/storage', { signal }), 10_000);
   const settings = new Resource(async (signal) => {
-    const [flags, config] = await Promise.all([api('status/flags', { signal }), api('status/config', { signal })]);
-    return { flags, retention: sectionOf(config.yaml, 'retention'), logs: sectionOf(config.yaml, 'logs'), incidents: sectionOf(config.yaml, 'incidents') };
-  }, 60_000, ['config']);
+    const [flags, config, lines] = await Promise.all([api('status/flags', { signal }), api('status/config', { signal }), api('logs/fields', { signal }).catch(() => null)]);
+    return { flags, lines, retention: sectionOf(config.yaml, 'retention'), logs: sectionOf(config.yaml, 'logs'), incidents: sectionOf(config.yaml, 'incidents') };
+  }, 30_000, ['config']);
   const run = /** @type {Resource<any>} */ (new Resource(async (signal) => {
     const [build, info, tsdb] = await Promise.all([api('status/buildinfo', { signal }), api('status/runtimeinfo', { signal }), api('status/tsdb', { signal })]);
     return { build, info, tsdb };
@@ -22,7 +22,7 @@ export function storageSection(page) {
   for (const one of [figures, settings, run, backup, targets]) page.use(one);
   return () => h('div.grid',
     card('The file', { class: 'w6', note: figures.data && withUnit(figures.data.file_bytes, 'bytes') }, instead(figures, 'storage figures') ?? file(figures.data)),
-    card('Retention', { class: 'w6' }, instead(settings, 'settings') ?? retention(settings.data, figures.data)),
+    card('Retention', { class: 'w6' }, instead(settings, 'settings') ?? retention(settings.data)),
     card('The program', { class: 'w6' }, instead(run, 'program') ?? h('dl.facts',
       h('dt', 'Version'), h('dd', `${run.data.build.applicationVersion ?? run.data.build.version}, speaks as Prometheus ${run.data.build.version}`),
       h('dt', 'Started'), h('dd', moment(run.data.info.startTime)),
@@ -52,8 +52,8 @@ function sectionOf(text, name) {
   return Object.fromEntries([...found.matchAll(/^([a-z_]+) = "?(.*?)"?$/gm)].map(([, key, value]) => [key, value]));
 }
 
-/** @param {any} settings @param {any} figures */
-function retention({ flags, retention: kept, logs, incidents }, figures) {
+/** @param {any} settings */
+function retention({ flags, lines, retention: kept, logs, incidents }) {
   const bound = kept.max_bytes ?? flags['storage.tsdb.retention.size'];
   return h('div',
     h('dl.facts',
@@ -61,7 +61,7 @@ function retention({ flags, retention: kept, logs, incidents }, figures) {
       kept.rollup && [h('dt', 'Rollups of an hour'), h('dd', kept.rollup)],
       h('dt', 'Samples take at most'), h('dd', !bound || /^0/.test(bound) ? 'no bound' : bound),
       logs.retention && [h('dt', 'Log lines'), h('dd', `${logs.retention}, at most ${logs.max_bytes}`)],
-      figures?.logs && [h('dt', 'Of them there are'), h('dd', `${short(figures.logs.lines)} in ${withUnit(figures.logs.bytes, 'bytes')}${figures.logs.oldest ? `, back to ${moment(figures.logs.oldest)}` : ''}`)],
+      lines?.lines !== undefined && [h('dt', 'Of them there are'), h('dd', `${short(lines.lines)} in ${withUnit(lines.bytes, 'bytes')}${lines.oldest ? `, back to ${moment(lines.oldest)}` : ''}`)],
       incidents.retention && [h('dt', 'Incidents'), h('dd', incidents.retention)],
       h('dt', 'Kept in'), h('dd', h('code', flags['storage.tsdb.path']))),
     h('p.faint.top-space', 'The settings file says how long: sections ', h('code', '[retention]'), ', ', h('code', '[logs]'), ' and ', h('code', '[incidents]'), '.'));

@@ -22,8 +22,6 @@ export class ApiError extends Error {
 
 /** Set while the server asks who we are. */
 export const signedOut = new Signal(false);
-/** Whether the last request was answered. */
-export const reachable = new Signal(true);
 
 /**
  * Asks the server. Answers the whole envelope.
@@ -45,7 +43,6 @@ export async function call(path, { method = 'GET', body, form, signal, headers =
     response = await fetch(path.startsWith('/') ? path : `/api/v1/${path}`, init);
   } catch (error) {
     if (signal?.aborted) throw error;
-    reachable.value = false;
     throw new ApiError('vedette does not answer', 0);
   }
   const text = await response.text();
@@ -55,8 +52,6 @@ export async function call(path, { method = 'GET', body, form, signal, headers =
   } catch {
     answer = { error: text.slice(0, 300) };
   }
-  // A proxy that finds nobody behind it is as if nobody had answered.
-  reachable.value = !(response.status === 502 || response.status === 504);
   if (response.status === 401) signedOut.value = true;
   if (!response.ok) throw new ApiError(answer.error ?? `${response.status} ${response.statusText}`, response.status);
   return answer;

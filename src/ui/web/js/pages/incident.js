@@ -190,7 +190,7 @@ function aroundOf(one) {
 
 /** @param {any} line a line, or its text @param {number} i */
 function logLine(line, i) {
-  if (typeof line === 'string') return h('li.whole', { key: i }, h('span.break', line));
+  if (typeof line === 'string') return h('li.whole', { key: i }, h('span.break', withLocalTimes(line)));
   return h('li', { key: line.id ?? i }, h('span.faint', moment(line.time)), h('span', { class: /error|fatal/.test(line.level) ? 'crit' : line.level === 'warn' ? 'warn' : 'muted' }, line.level), h('span.break', line.source && h('span.faint', `${line.source} `), line.message));
 }
 

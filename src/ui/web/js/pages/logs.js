@@ -246,7 +246,7 @@ function take_(wanted) {
     body: (self) => [
       h('p', 'All lines of the range that fit the filters, however many, oldest first.'),
       h('ul.rows', forms.map(([format, name, about]) => h('li', { key: format }, h('div.body', h('span.name', name), h('p.faint', about)),
-        h('a.button', { href: `/api/v1/logs/export?${parameters({ ...wanted, format })}`, download: `logs.${format}`, 'aria-label': `Save as ${name}`, onclick: () => setTimeout(self.close) }, icon('download'), 'Save')))),
+        h('a.button', { href: `/api/v1/logs/export?${parameters({ ...wanted, order: 'oldest', format })}`, download: `logs.${format}`, 'aria-label': `Save as ${name}`, onclick: () => setTimeout(self.close) }, icon('download'), 'Save')))),
     ],
   });
 }

@@ -1,7 +1,7 @@
 // How things are: a sentence, key figures, the chart that matters now, incidents, checks, and the
 // running experiment.
 
-import { h, icon } from '../core.js';
+import { h, icon, remember } from '../core.js';
 import '../chart.js';
 import { linesOf, ofAlert } from '../chart.js';
 import '../beats.js';
@@ -52,6 +52,7 @@ export default function overview(page) {
     return { experiment: running[0], analysis: await api(`experiments/${running[0].name}/analysis`, { signal }) };
   }, 15_000, ['experiments']);
 
+  const parts = { figures: remember(), chart: remember(), incidents: remember(), trial: remember(), features: remember() };
   const draw = page.draws(() => {
     const running = trial.data;
     return [
@@ -63,13 +64,13 @@ export default function overview(page) {
       }),
       h('div.stack', { key: 'all' },
         stale(checks),
-        figureStrip(),
+        parts.figures([snapshot.data?.metrics, snapshot.error], figureStrip),
         h('div.grid',
-          chartCard(chart),
-          incidentCard(),
+          parts.chart([chart.data, chart.error], () => chartCard(chart)),
+          parts.incidents([incidents.data, incidents.error], incidentCard),
           checkCard(beats, !running),
-          running && experimentCard(running),
-          featureCard())),
+          running && parts.trial([running], () => experimentCard(running)),
+          parts.features([snapshot.data?.features], featureCard))),
     ];
   });
   page.use(checks);
@@ -91,17 +92,11 @@ export default function overview(page) {
   page.onend(experiments.changed.watch(draw));
 }
 
-/** The strip as it was drawn of a snapshot: an update of something else passes it by. @type {{of: any, drawn: any}} */
-const last = { of: null, drawn: null };
 
 function figureStrip() {
   const { data, error } = snapshot;
   if (!data) return error ? null : h('section.figures', { 'aria-label': 'Key figures', key: 'bones' }, Array.from({ length: 6 }, (_, i) => h('div.figure', { key: i }, h('div.bones', h('span'), h('span'), h('span')))));
-  if (last.of !== data.metrics) {
-    last.of = data.metrics;
-    last.drawn = data.metrics.length ? strip(data.metrics) : null;
-  }
-  return last.drawn;
+  return data.metrics.length ? strip(data.metrics) : null;
 }
 
 const HEALTH = /** @type {Record<string, string>} */ ({ inactive: 'paused', maintenance: 'paused' });
