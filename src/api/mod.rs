@@ -27,6 +27,7 @@ mod ingest;
 mod json;
 mod listen;
 mod live;
+mod logs;
 mod maintenance;
 mod objectives;
 mod objects;

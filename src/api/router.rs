@@ -19,7 +19,7 @@ use super::auth::{Caller, Via};
 use super::state::App;
 use super::{
     ApiError, ErrorKind, admin, alertmanager, alerts, backtest, channels, checks, deliveries,
-    exemplars, experiments, features, federate, guard, incidents, ingest, live, objectives,
+    exemplars, experiments, features, federate, guard, incidents, ingest, live, logs, objectives,
     objects, openapi, otlp, outcomes, overview, page, ping, query, rule_definitions, rules, series,
     session, silences, stats, status, syntax, targets,
 };
@@ -46,6 +46,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/write", post(ingest::remote_write))
         .route("/v1/metrics", post(otlp::metrics))
         .route("/api/v1/otlp/v1/metrics", post(otlp::metrics))
+        .merge(logs::routes())
         .route("/federate", get(federate::federate))
         .route("/api/v1/samples", post(ingest::samples))
         .route("/api/v1/import/prometheus", post(ingest::import))
@@ -58,6 +59,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/label/{name}/values", get(series::label_values))
         .route("/api/v1/metadata", get(series::metadata))
         .merge(features::routes())
+        .merge(logs::routes())
         .route("/api/v1/outcomes", post(outcomes::outcomes))
         .merge(checks::routes())
         .merge(experiments::routes())

@@ -32,6 +32,7 @@ use crate::tsdb::Tsdb;
 use super::auth::Gate;
 use super::listen::CurrentTls;
 use super::live::{Live, Pace};
+use super::logs::Repeated;
 use super::page::Page;
 use super::session::SignIns;
 use super::tokens;
@@ -78,6 +79,9 @@ pub struct Engine {
     pub overview: Overview,
 }
 
+/// Exports of log lines at once: each holds a thread.
+const EXPORTS_MAX: usize = 4;
+
 /// How far the daemon has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -118,10 +122,12 @@ pub struct App {
     phase: AtomicU8,
     recovered_permille: AtomicU32,
     queries: Arc<ArcSwap<Semaphore>>,
+    exports: Arc<Semaphore>,
     reloads: mpsc::Sender<ReloadRequest>,
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
     pub(super) live: Live,
+    pub(super) log_requests: Repeated,
     pub(super) page: Page,
     pub(super) sign_ins: SignIns,
 }
@@ -146,6 +152,7 @@ impl App {
         Arc::new(App {
             gate: ArcSwap::from_pointee(Gate::new(&settings.auth, &[], address.ip().is_loopback())),
             queries: Arc::new(ArcSwap::from_pointee(Semaphore::new(settings.query.concurrency))),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             settings: ArcSwap::from_pointee(settings),
             tls: Arc::new(ArcSwapOption::empty()),
             telemetry,
@@ -159,6 +166,7 @@ impl App {
             last_reload: Mutex::new(LastReload { succeeded: true, at: now }),
             backup: BackupState::default(),
             live: Live::new(Pace::default()),
+            log_requests: Repeated::default(),
             page: Page::default(),
             sign_ins: SignIns::default(),
         })
@@ -266,6 +274,11 @@ impl App {
     /// The places for queries, for whoever else asks some. Replaced when their number changes.
     pub fn query_places(&self) -> Arc<ArcSwap<Semaphore>> {
         Arc::clone(&self.queries)
+    }
+
+    /// The places for exports of log lines: they may take as long as their clients do.
+    pub(super) fn exports(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.exports)
     }
 
     pub(super) fn queries(&self) -> Arc<Semaphore> {

@@ -83,6 +83,7 @@ pub(super) async fn runtimeinfo(State(app): State<Arc<App>>) -> Answered {
         "GOGC": "",
         "GODEBUG": "",
         "storageRetention": settings.retention.raw.to_string(),
+        "notice": settings.server.notice,
         "phase": match app.phase() {
             Phase::Recovering => "recovering",
             Phase::Ready => "ready",

@@ -19,6 +19,7 @@ mod backtest;
 mod definitions;
 mod histograms;
 mod incidents;
+mod logs;
 mod overview;
 mod places;
 mod remote_write;

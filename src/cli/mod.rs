@@ -6,6 +6,7 @@
 mod backtest;
 mod check_config;
 mod client;
+mod demo;
 mod progress;
 mod query;
 mod query_table;
@@ -38,6 +39,8 @@ struct Cli {
 enum Command {
     /// Run the daemon (also what happens without a command)
     Serve(serve::ServeArgs),
+    /// Run a daemon of its own with sample data of a made-up company, to look around in
+    Demo(demo::DemoArgs),
     /// Check a settings file and say what is wrong with it
     CheckConfig(check_config::CheckConfigArgs),
     /// Ask a running daemon a PromQL query
@@ -79,6 +82,7 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command {
         None => serve::run(cli.serve),
         Some(Command::Serve(args)) => serve::run(args),
+        Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::CheckConfig(args)) => check_config::run(&args),
         Some(Command::Query(args)) => query::run(&args),
         Some(Command::Rules(command)) => rules::run(command),

@@ -72,8 +72,16 @@ fn check_periods(settings: &Settings) -> Result<(), Invalid> {
             "is longer than 8s; a stop must end within 10 s, so use 8s or less",
         ));
     }
+    let notice = settings.server.notice.as_str();
+    if notice.len() > NOTICE_BYTES_MAX || notice.chars().any(char::is_control) {
+        let message = format!("is to be one line of at most {NOTICE_BYTES_MAX} bytes");
+        return Err(invalid("server.notice", message));
+    }
     Ok(())
 }
+
+/// The longest notice, in bytes.
+const NOTICE_BYTES_MAX: usize = 200;
 
 /// A histogram of more buckets would not fit a block of samples, in the worst case.
 const HISTOGRAM_BUCKETS_MOST: usize = 16_384;

@@ -26,6 +26,9 @@ pub struct Server {
     /// Further names under which the open loopback mode may be addressed, for a reverse proxy
     /// on the same machine.
     pub allowed_hosts: Vec<String>,
+    /// A line that the page shows on top of everything, for whoever looks at it: that this is a
+    /// staging system, say. Empty: none. At most 200 bytes.
+    pub notice: String,
 }
 
 impl Default for Server {
@@ -36,6 +39,7 @@ impl Default for Server {
             body_timeout: Period::from_secs(60),
             shutdown_timeout: Period::from_secs(5),
             allowed_hosts: Vec::new(),
+            notice: String::new(),
         }
     }
 }

@@ -46,6 +46,10 @@ fn text(settings: &Settings, address: SocketAddr) -> String {
     if watches.is_empty() {
         watches.push("what the API is given".to_owned());
     }
+    let notice = match settings.server.notice.as_str() {
+        "" => String::new(),
+        notice => format!("\n  notice    {notice}"),
+    };
     let query = if settings.collect.host.enabled {
         "100 * (1 - avg(rate(node_cpu_seconds_total{mode=\"idle\"}[1m])))"
     } else {
@@ -59,7 +63,7 @@ fn text(settings: &Settings, address: SocketAddr) -> String {
          watches   {}\n  \
          try       curl '{url}/api/v1/query?query={metric}'\n            \
          vedette query '{query}'{}\n  \
-         Grafana   add {url} as a Prometheus data source\n",
+         Grafana   add {url} as a Prometheus data source{notice}\n",
         env!("CARGO_PKG_VERSION"),
         settings.storage.path.join(DATABASE_FILE).display(),
         collects.join(", "),
@@ -75,7 +79,7 @@ pub(super) fn own_url(settings: &Settings, address: SocketAddr) -> String {
 }
 
 /// An address that a client on this machine can use.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub fn reachable(address: SocketAddr) -> SocketAddr {
     if !address.ip().is_unspecified() {
         return address;
     }

@@ -6,6 +6,7 @@
 
 mod banner;
 mod informed;
+mod log_sources;
 mod logging;
 mod logs;
 mod loops;
@@ -17,11 +18,13 @@ mod start;
 mod systemd;
 mod trials;
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::config::{ConfigError, Inputs};
 
+pub use banner::reachable;
 pub use open::{engine_policy, open_store};
 
 /// Why the daemon does not run.
@@ -55,7 +58,22 @@ fn raise_open_files() {
 }
 
 /// Runs until a signal ends it. Everything that was acknowledged is durable at any time.
+///
+/// # Errors
+///
+/// [`DaemonError`]: it could not begin, or ended by itself.
 pub fn run(inputs: Inputs) -> Result<(), DaemonError> {
+    // Nobody waits for it to be ready.
+    let (ready, _) = mpsc::channel();
+    run_and_tell(inputs, ready)
+}
+
+/// As [`run`], and says where it listens once it is ready.
+///
+/// # Errors
+///
+/// As [`run`]; `ready` then hears nothing.
+pub fn run_and_tell(inputs: Inputs, ready: mpsc::Sender<SocketAddr>) -> Result<(), DaemonError> {
     let settings = inputs.load()?;
     let log_level = logging::start(&settings.log).map_err(DaemonError::Start)?;
     raise_open_files();
@@ -67,7 +85,7 @@ pub fn run(inputs: Inputs) -> Result<(), DaemonError> {
         .enable_all()
         .build()
         .map_err(|error| DaemonError::Start(format!("cannot start threads: {error}")))?;
-    let outcome = runtime.block_on(start::serve(inputs, settings, Arc::new(log_level)));
+    let outcome = runtime.block_on(start::serve(inputs, settings, Arc::new(log_level), ready));
     // Whatever still runs holds nothing that is not durable.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome

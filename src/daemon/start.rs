@@ -29,6 +29,7 @@ use crate::rules::compile;
 use crate::telemetry::{Telemetry, Way};
 
 use super::informed::{Informed, count};
+use super::log_sources::LogSources;
 use super::logging::LogLevel;
 use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
 use super::muted::Muted;
@@ -55,6 +56,7 @@ struct Running {
     outbox: Arc<Outbox>,
     trials: Trials,
     logs: Logs,
+    log_sources: LogSources,
     watch: Watch,
     feed: Feed,
     changes: watch::Sender<Arc<Settings>>,
@@ -67,6 +69,7 @@ pub(super) async fn serve(
     inputs: Inputs,
     settings: Settings,
     log_level: Arc<LogLevel>,
+    ready: std::sync::mpsc::Sender<SocketAddr>,
 ) -> Result<(), DaemonError> {
     let mut signals = Signals::listen().map_err(DaemonError::Start)?;
     let tls = load_tls(&settings.tls).map_err(DaemonError::Start)?;
@@ -106,6 +109,8 @@ pub(super) async fn serve(
     let running = begin(&app, opened, &clock).await?;
     banner::show(&settings, address);
     tracing::info!(%address, "ready");
+    // Whoever wanted to know may have gone.
+    let _ = ready.send(address);
     let status = format!("ready at {address}");
     systemd::ready(&status);
 
@@ -299,6 +304,7 @@ async fn begin(
         places: app.query_places(),
     });
     overview.start();
+    watch.call_witness(Arc::new(logs.clone()));
     let engine = Engine {
         overview,
         logs: logs.clone(),
@@ -325,6 +331,13 @@ async fn begin(
     ruler.reload(rules).await;
     tokio::spawn(Arc::clone(&ruler).follow());
     start_collectors(app, &pipeline, clock, &changed);
+    let log_sources = LogSources::start(
+        logs.clone(),
+        Arc::clone(pipeline.tsdb().store()),
+        Arc::clone(clock),
+        Arc::clone(&app.telemetry),
+        changed.clone(),
+    );
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
@@ -337,6 +350,7 @@ async fn begin(
         outbox,
         trials,
         logs,
+        log_sources,
         watch,
         feed,
         changes,
@@ -424,6 +438,7 @@ async fn end(running: Running) {
         outbox,
         trials,
         logs,
+        log_sources,
         watch,
         feed: _,
         changes,
@@ -445,6 +460,7 @@ async fn end(running: Running) {
     }
     trials.stop().await;
     outbox.stop().await;
+    log_sources.stop().await;
     logs::stop(&logs).await;
     // After all that find something, before the writer.
     if tokio::time::timeout(DRAIN, watch.close()).await.is_err() {

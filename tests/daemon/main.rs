@@ -2,6 +2,7 @@
 
 mod access;
 mod commands;
+mod demo;
 mod lifecycle;
 mod process;
 mod reloading;

@@ -50,18 +50,18 @@ impl Daemon {
         let data = directory.join("data");
         let data = data.to_str().expect("UTF-8");
         let mut command = vedette(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
+        command.args(args).envs(env.iter().copied());
+        Self::begin(directory, command)
+    }
+
+    /// Starts a command that serves, and waits until it is ready. Its log lines go to `directory`.
+    pub(crate) fn begin(directory: &Path, mut command: Command) -> Daemon {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(log_of(directory))
             .expect("opens");
-        let mut child = command
-            .args(args)
-            .envs(env.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let address = loop {
             let line = lines.next().unwrap_or_else(|| {

@@ -149,9 +149,11 @@ pub(in crate::api) fn serve_paced(settings: Settings, pace: Pace) -> Served {
         settings: kept.subscribe(),
         places: app.query_places(),
     });
+    let logs = logs.expect("starts");
+    watch.call_witness(Arc::new(logs.clone()));
     let engine = Engine {
         overview,
-        logs: logs.expect("starts"),
+        logs,
         feed,
         experiments,
         board,

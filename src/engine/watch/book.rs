@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::draft::Draft;
 use super::ids::{Ids, Randomness};
 use super::rounds::Rounds;
-use super::{ActError, Batch, Change, Outcome, Policy, State, WatchError, Write};
+use super::{ActError, Batch, Change, Outcome, Policy, State, WatchError, WitnessSeat, Write};
 use crate::incidents::Act;
 use crate::model::{Delivery, Incident, IncidentId, Name, Timestamp};
 use crate::store::{StoreError, Txn};
@@ -67,6 +67,7 @@ pub struct Book {
     ids: Ids,
     policy: Option<Arc<Policy>>,
     rounds: Rounds,
+    witness: Arc<WitnessSeat>,
     /// A commit failed, and the state has not been read again since.
     unsettled: bool,
 }
@@ -91,8 +92,15 @@ impl Book {
             ids,
             policy: None,
             rounds: Rounds::default(),
+            witness: Arc::default(),
             unsettled: false,
         })
+    }
+
+    /// Where whoever knows what was written in logs is to be named. Without one, incidents have no
+    /// such lines.
+    pub fn witness(&self) -> Arc<WitnessSeat> {
+        Arc::clone(&self.witness)
     }
 
     /// What is committed.
@@ -134,6 +142,7 @@ impl Book {
         let store = Arc::clone(self.tsdb.store());
         let state = Arc::clone(&self.state);
         let mut draft = Draft::new(&state, policy.as_deref(), now, &mut self.ids, &store);
+        draft.witness = self.witness.get().map(|witness| &**witness);
         let count = requests.len();
         let mut replies = Vec::with_capacity(count);
         for request in requests {

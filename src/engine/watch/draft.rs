@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::ids::Ids;
 use super::state::{LAST_NUMBER, document};
-use super::{Change, Policy, State, Write};
+use super::{Change, Policy, State, Witness, Write};
 use crate::incidents::Suppression;
 use crate::model::{
     Delivery, DeliveryState, Incident, IncidentId, Labels, TimelineEntry, TimelineKind, Timestamp,
@@ -26,6 +26,10 @@ pub(super) struct Draft<'k> {
     pub(super) policy: Option<&'k Policy>,
     pub(super) now: Timestamp,
     pub(super) ids: &'k mut Ids,
+    /// Who knows what was written in logs; nobody on paper.
+    pub(super) witness: Option<&'k dyn Witness>,
+    /// Incidents of this decision for which it was asked.
+    pub(super) witnessed: usize,
     /// For what is over and only in the file.
     pub(super) store: &'k Store,
     /// What must be written besides documents that changed.
@@ -53,6 +57,8 @@ impl<'k> Draft<'k> {
             policy,
             now,
             ids,
+            witness: None,
+            witnessed: 0,
             store,
             writes: Vec::new(),
             changes: Vec::new(),

@@ -27,6 +27,7 @@ mod silences;
 mod state;
 mod telling;
 mod view;
+mod witness;
 
 pub use act::ActError;
 pub use batch::{Batch, Signal, WatchError, Write};
@@ -44,8 +45,9 @@ pub use rehearsal::{Rehearsal, Rehearsed};
 pub use silences::{SilenceError, Silences};
 pub use state::State;
 pub use view::{DeliveryFilter, IncidentFilter, Page, RouteExplained, View};
+pub use witness::Witness;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -64,6 +66,9 @@ use keeper::{Command, Message};
 /// Commands that may wait for the keeper; senders wait beyond that.
 const COMMANDS_MAX: usize = 1024;
 
+/// Where the witness sits, once there is one.
+pub type WitnessSeat = OnceLock<Arc<dyn Witness>>;
+
 /// What the keeper shows to readers.
 struct Shared {
     state: ArcSwap<State>,
@@ -73,6 +78,7 @@ struct Shared {
     feed: broadcast::Sender<Arc<[Change]>>,
     told: Feed,
     counts: Counts,
+    witness: Arc<WitnessSeat>,
 }
 
 /// The way to the keeper. Cheap to clone; the keeper ends when the last one is gone.
@@ -102,6 +108,7 @@ impl Watch {
             feed: broadcast::Sender::new(feed::FEED_MAX),
             told,
             counts: Counts::default(),
+            witness: book.witness(),
         });
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
@@ -114,6 +121,13 @@ impl Watch {
         spawn("watch", Box::new(move || keeper::run(book, &shown, &*clock, waiting)))?;
         spawn("watch-tick", Box::new(move || keeper::tick(&ticking)))?;
         Ok(Watch { commands, shared })
+    }
+
+    /// Says who knows what was written in logs: incidents that open from now on keep such lines as
+    /// evidence. The first one who is named stays.
+    pub fn call_witness(&self, witness: Arc<dyn Witness>) {
+        // Named twice is as good as once.
+        let _ = self.shared.witness.set(witness);
     }
 
     async fn ask(&self, request: Request) -> Result<Reply, ActError> {

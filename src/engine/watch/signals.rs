@@ -14,6 +14,9 @@ use crate::store::{DocumentKind, Table};
 /// The name of the alert that says that there are too many incidents.
 pub(super) const TOO_MANY: &str = "VedetteTooManyIncidents";
 
+/// Incidents of one decision that get log lines as evidence: a storm is told at once, without.
+const WITNESSED_MAX: usize = 8;
+
 /// What people are asked to write where they wrote nothing.
 const ENDED: &str = "its alert ended";
 
@@ -75,7 +78,23 @@ impl Draft<'_> {
         id
     }
 
+    /// Keeps what explains an alert, and what was written about it lately.
     fn keep_evidence(&mut self, id: IncidentId, evidence: &Evidence) {
+        let lines = match self.witness {
+            Some(witness) if evidence.log_lines.is_empty() && self.witnessed < WITNESSED_MAX => {
+                self.witnessed += 1;
+                let incident = self.state.incidents.get(&id);
+                incident.map(|i| witness.lines(&i.alert.labels, self.now)).unwrap_or_default()
+            }
+            Some(_) | None => Vec::new(),
+        };
+        let with_lines;
+        let evidence = if lines.is_empty() {
+            evidence
+        } else {
+            with_lines = Evidence { log_lines: lines, ..evidence.clone() };
+            &with_lines
+        };
         if *evidence != Evidence::default() {
             let kind = DocumentKind::Evidence;
             self.document(Table::Incidents, kind, &id.to_string(), evidence);
