@@ -1,4 +1,4 @@
-//! OTLP/HTTP: metrics in, as <https://opentelemetry.io/docs/specs/otlp/#otlphttp> has it.
+//! OTLP/HTTP: metrics in (log records in `logs/receive`), as <https://opentelemetry.io/docs/specs/otlp/#otlphttp> has it.
 //!
 //! Answers are in the encoding of the request: `ExportMetricsServiceResponse`, or a
 //! `google.rpc.Status` with an error. A 2xx is given only after the data is durable.
@@ -24,14 +24,16 @@ impl From<OtlpError> for ApiError {
     fn from(error: OtlpError) -> Self {
         let kind = match error {
             OtlpError::Wire(_) | OtlpError::Json { .. } => ErrorKind::BadData,
-            OtlpError::TooManyParts { .. } | OtlpError::TooLarge { .. } => ErrorKind::TooLarge,
+            OtlpError::TooManyParts { .. } | OtlpError::Logs(_) | OtlpError::TooLarge { .. } => {
+                ErrorKind::TooLarge
+            }
         };
         ApiError::new(kind, error.to_string())
     }
 }
 
 /// The form that `Content-Type` names.
-fn form_of(headers: &HeaderMap) -> Result<Form, ApiError> {
+pub(super) fn form_of(headers: &HeaderMap) -> Result<Form, ApiError> {
     let content_type = header_text(headers, &header::CONTENT_TYPE);
     let media = content_type.split(';').next().unwrap_or("").trim();
     if media.eq_ignore_ascii_case("application/x-protobuf") {
@@ -65,13 +67,17 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, request: Request) -> Re
 }
 
 /// What was not taken.
-#[derive(Debug, Default)]
-struct Outcome {
-    rejected: u64,
-    message: String,
+#[derive(Debug)]
+pub(super) struct Rejected {
+    /// The name of its number in a `partialSuccess`; field 1 in the binary form of each.
+    pub(super) what: &'static str,
+    /// How many.
+    pub(super) count: u64,
+    /// Why; empty where there are none.
+    pub(super) message: String,
 }
 
-async fn export(app: &Arc<App>, request: Request, form: Form) -> Result<Outcome, ApiError> {
+async fn export(app: &Arc<App>, request: Request, form: Form) -> Result<Rejected, ApiError> {
     let pipeline = app.engine()?.pipeline.clone();
     pipeline.check_open()?;
     let (headers, body) = read_large(app, request).await?;
@@ -83,11 +89,10 @@ async fn export(app: &Arc<App>, request: Request, form: Form) -> Result<Outcome,
         intake(app, &pipeline, &body, form)?
     };
     let written = pipeline.write(Way::Otlp, intake).await?;
-    Ok(if written.refusals.is_empty() {
-        Outcome::default()
-    } else {
-        Outcome { rejected: written.refusals.total(), message: written.refusals.to_string() }
-    })
+    let count = written.refusals.total();
+    let message =
+        if written.refusals.is_empty() { String::new() } else { written.refusals.to_string() };
+    Ok(Rejected { what: "rejectedDataPoints", count, message })
 }
 
 /// A larger body is translated on a thread that may block, so that others are not held up.
@@ -129,23 +134,23 @@ fn content_type(form: Form) -> HeaderValue {
     })
 }
 
-/// `ExportMetricsServiceResponse`: empty, or with what was rejected.
-fn succeeded(form: Form, outcome: &Outcome) -> Response<Body> {
-    let is_whole = outcome.rejected == 0 && outcome.message.is_empty();
+/// `ExportMetricsServiceResponse`, or the same for logs: empty, or with what was rejected.
+pub(super) fn succeeded(form: Form, rejected: &Rejected) -> Response<Body> {
+    let is_whole = rejected.count == 0 && rejected.message.is_empty();
     let body = match form {
         _ if is_whole && form == Form::Protobuf => Vec::new(),
         Form::Json if is_whole => b"{}".to_vec(),
         // 64-bit numbers are texts in protobuf's JSON.
         Form::Json => json!({"partialSuccess": {
-            "rejectedDataPoints": outcome.rejected.to_string(),
-            "errorMessage": outcome.message,
+            rejected.what: rejected.count.to_string(),
+            "errorMessage": rejected.message,
         }})
         .to_string()
         .into_bytes(),
         Form::Protobuf => {
             let mut partial = vec![0x08];
-            push_varint(&mut partial, outcome.rejected);
-            push_text(&mut partial, 0x12, outcome.message.as_bytes());
+            push_varint(&mut partial, rejected.count);
+            push_text(&mut partial, 0x12, rejected.message.as_bytes());
             let mut body = Vec::new();
             push_text(&mut body, 0x0a, &partial);
             body
@@ -155,7 +160,7 @@ fn succeeded(form: Form, outcome: &Outcome) -> Response<Body> {
 }
 
 /// `google.rpc.Status`, with the status and the headers that other errors have too.
-fn failed(form: Form, error: ApiError) -> Response<Body> {
+pub(super) fn failed(form: Form, error: ApiError) -> Response<Body> {
     let code = rpc_code(error.kind);
     let body = match form {
         Form::Json => json!({"code": code, "message": error.message}).to_string().into_bytes(),

@@ -14,6 +14,7 @@ use crate::config::Inputs;
 use crate::daemon::open_store;
 use crate::engine::experiments::ledger;
 use crate::engine::history;
+use crate::logs;
 use crate::store::{self, DATABASE_FILE, Store, Table};
 use crate::tsdb::{self, Tsdb, TsdbOptions};
 
@@ -146,6 +147,7 @@ pub(super) fn verify(args: DatabaseArgs) -> Outcome {
     let inspect = |table, key: &[u8], payload: &[u8]| match table {
         Table::Checks => history::inspect(key, payload),
         Table::Units | Table::Ledger => ledger::inspect(table, key, payload),
+        Table::Logs | Table::LogJournal => logs::inspect(table, key, payload),
         table => tsdb::inspect(table, key, payload),
     };
     let report = store::verify(&store.read()?, store.file_bytes()?, &inspect, &|share| {

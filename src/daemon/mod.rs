@@ -6,6 +6,7 @@
 
 mod banner;
 mod informed;
+mod log_sources;
 mod logging;
 mod logs;
 mod loops;

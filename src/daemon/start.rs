@@ -29,6 +29,7 @@ use crate::rules::compile;
 use crate::telemetry::{Telemetry, Way};
 
 use super::informed::{Informed, count};
+use super::log_sources::LogSources;
 use super::logging::LogLevel;
 use super::loops::{Changes, CollectorLoop, store_scrapes, upkeep};
 use super::muted::Muted;
@@ -55,6 +56,7 @@ struct Running {
     outbox: Arc<Outbox>,
     trials: Trials,
     logs: Logs,
+    log_sources: LogSources,
     watch: Watch,
     feed: Feed,
     changes: watch::Sender<Arc<Settings>>,
@@ -288,7 +290,6 @@ async fn begin(
     tokio::spawn(count(watch.clone(), Arc::clone(&app.telemetry), changed.clone()));
     let trials = Trials::start(&pipeline, &watch, &catalog, clock)?;
     let logs = logs::start(&pipeline, clock, &feed, &settings)?;
-    watch.call_witness(Arc::new(logs.clone()));
     let overview = Overview::new(OverviewParts {
         tsdb: Arc::clone(pipeline.tsdb()),
         watch: watch.clone(),
@@ -303,6 +304,7 @@ async fn begin(
         places: app.query_places(),
     });
     overview.start();
+    watch.call_witness(Arc::new(logs.clone()));
     let engine = Engine {
         overview,
         logs: logs.clone(),
@@ -329,6 +331,13 @@ async fn begin(
     ruler.reload(rules).await;
     tokio::spawn(Arc::clone(&ruler).follow());
     start_collectors(app, &pipeline, clock, &changed);
+    let log_sources = LogSources::start(
+        logs.clone(),
+        Arc::clone(pipeline.tsdb().store()),
+        Arc::clone(clock),
+        Arc::clone(&app.telemetry),
+        changed.clone(),
+    );
     let stop_upkeep = Arc::new(AtomicBool::new(false));
     let upkeep = upkeep(pipeline.clone(), Arc::clone(clock), Arc::clone(&stop_upkeep))
         .map_err(|error| DaemonError::Start(format!("cannot start a thread: {error}")))?;
@@ -341,6 +350,7 @@ async fn begin(
         outbox,
         trials,
         logs,
+        log_sources,
         watch,
         feed,
         changes,
@@ -428,6 +438,7 @@ async fn end(running: Running) {
         outbox,
         trials,
         logs,
+        log_sources,
         watch,
         feed: _,
         changes,
@@ -449,6 +460,7 @@ async fn end(running: Running) {
     }
     trials.stop().await;
     outbox.stop().await;
+    log_sources.stop().await;
     logs::stop(&logs).await;
     // After all that find something, before the writer.
     if tokio::time::timeout(DRAIN, watch.close()).await.is_err() {

@@ -1,4 +1,4 @@
-//! From bytes on the wire to samples.
+//! From bytes on the wire to samples, outcomes and log lines.
 //!
 //! Owns: inflating request bodies under a cap, the readers of every wire format, and the checks
 //! that decide which samples may come in. Never: I/O, clocks, storage, or answering anybody.
@@ -8,6 +8,7 @@ pub mod admit;
 pub mod exposition;
 pub mod inflate;
 pub mod json;
+pub mod logs;
 pub mod otlp;
 pub mod outcomes;
 pub mod remote_write;

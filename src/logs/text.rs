@@ -70,6 +70,31 @@ impl TextMatch {
             TextMatch::Folded(regex) | TextMatch::Regex(regex) => regex.is_match(text),
         }
     }
+
+    /// Where the text first begins and ends at or after `from`, for texts that may be looked for
+    /// across the borders of lines; `None` for regular expressions, which may not.
+    pub(super) fn find_across(&self, column: &[u8], from: usize) -> Option<(usize, usize)> {
+        match self {
+            TextMatch::Substring(finder) => {
+                let start = from + finder.find(&column[from..])?;
+                Some((start, start + finder.needle().len()))
+            }
+            TextMatch::Folded(regex) => {
+                let found = regex.find_at(column, from)?;
+                Some((found.start(), found.end()))
+            }
+            TextMatch::Regex(_) => None,
+        }
+    }
+
+    /// Whether [`TextMatch::find_across`] works with it.
+    pub(super) fn works_across(&self) -> bool {
+        match self {
+            TextMatch::Substring(finder) => !finder.needle().is_empty(),
+            TextMatch::Folded(_) => true,
+            TextMatch::Regex(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ pub enum DocumentKind {
     FeatureConfiguration = 24,
     /// What was estimated of an experiment at a time (table `experiments`).
     Estimate = 25,
+    /// Where a source of log lines has got to.
+    LogPlace = 26,
     /// An alert that somebody sent to `/api/v2/alerts`, and when it runs out.
     ExternalAlert = 16,
 }

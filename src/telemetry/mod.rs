@@ -9,6 +9,8 @@ mod instruments;
 mod live;
 mod render;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::Ordering;
 
@@ -97,8 +99,14 @@ pub struct Telemetry {
     pub histograms_ingested: Counter,
     /// Exemplars that senders offered and that were not taken.
     pub exemplars_skipped: Counter,
+    /// Log lines refused, by `way` (`json`, `loki`, `otlp`, `syslog`, `journald`, `file`).
+    pub log_lines_refused: LabeledCounter<1>,
+    /// Log lines lost because too many waited, by `way`.
+    pub log_lines_dropped: LabeledCounter<1>,
     /// How long commits took, the sync included.
     pub commit_duration: DurationHistogram,
+    /// Log lines that were made durable, by `level`, `source` and `feature`.
+    pub log_lines: LabeledCounter<3>,
     /// Commits that failed as a whole.
     pub commit_failures: Counter,
     /// Bytes written to the journal.
@@ -187,7 +195,10 @@ impl Telemetry {
             refused: LabeledCounter::new(["reason"]),
             histograms_ingested: Counter::default(),
             exemplars_skipped: Counter::default(),
+            log_lines_refused: LabeledCounter::new(["way"]),
+            log_lines_dropped: LabeledCounter::new(["way"]),
             commit_duration: DurationHistogram::new(COMMIT_BOUNDS_S),
+            log_lines: LabeledCounter::new(["level", "source", "feature"]),
             commit_failures: Counter::default(),
             journal_bytes: Counter::default(),
             queue_samples: Gauge::default(),
@@ -247,6 +258,16 @@ impl Telemetry {
         let labeled = [
             ("vedette_samples_refused_total", &self.refused, "Samples refused, by reason."),
             (
+                "vedette_log_lines_refused_total",
+                &self.log_lines_refused,
+                "Log lines refused, by the way they came.",
+            ),
+            (
+                "vedette_log_lines_dropped_total",
+                &self.log_lines_dropped,
+                "Log lines lost because too many waited, by the way they came.",
+            ),
+            (
                 "vedette_query_failures_total",
                 &self.query_failures,
                 "Queries failed, by error type.",
@@ -290,6 +311,8 @@ impl Telemetry {
         }
         sink.family("vedette_http_requests_total", C, "HTTP requests, by handler and status code.");
         self.http_requests.points(sink);
+        sink.family("vedette_log_lines_total", C, "Log lines taken, by level, source and feature.");
+        self.log_lines.points(sink);
         self.sending.render(sink);
         self.live.render(sink);
 
@@ -391,6 +414,3 @@ impl Telemetry {
 
 /// The ordering of every access here: the numbers stand for themselves and guard nothing.
 const RELAXED: Ordering = Ordering::Relaxed;
-
-#[cfg(test)]
-mod tests;

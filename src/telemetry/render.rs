@@ -148,7 +148,10 @@ impl RowSink {
     /// The last words of a collector that stops: a staleness marker for each of its series.
     pub fn end(&mut self, at: Timestamp) -> Collected {
         self.begin(at);
-        self.finish()
+        let ended = self.finish();
+        // What is shown after a break is not new because it was not there before.
+        self.round = 0;
+        ended
     }
 }
 
@@ -189,6 +192,13 @@ impl Sink for RowSink {
         // the point would be left out, which is better than a wrong one.
         if let Ok(labels) = Labels::from_pairs(all) {
             let known = Known { labels: labels.clone(), round };
+            // A counter that shows up later has counted from nothing: with that said, `rate` and
+            // `increase` see its first counts too.
+            let is_counter = suffix.is_empty() && self.family.ends_with("_total");
+            if is_counter && round > 1 && value > 0.0 {
+                let (labels, before) = (labels.clone(), at.plus_millis(-1));
+                self.rows.push(Row { labels, at: before, value: 0.0.into() });
+            }
             self.known.insert(self.key.clone(), known);
             self.rows.push(Row { labels, at, value: value.into() });
         }

@@ -103,3 +103,38 @@ fn a_labeled_counter_keeps_a_bounded_number_of_children() {
     assert_eq!(counter.children(), 513);
     assert_eq!(counter.get(["other"]), 2000 - 512);
 }
+
+#[test]
+fn a_counter_that_shows_up_later_is_said_to_have_begun_at_nothing() {
+    let mut sink = RowSink::new(&[]);
+    let mut round = |millis, points: &[(&str, f64)]| -> Vec<(i64, String, f64)> {
+        sink.begin(Timestamp::from_millis(millis));
+        sink.family("lines_total", MetricType::Counter, "Lines.");
+        for (level, count) in points {
+            sink.point("", &[("level", level)], *count);
+        }
+        let rows = if points.is_empty() {
+            sink.end(Timestamp::from_millis(millis))
+        } else {
+            sink.finish()
+        }
+        .rows;
+        rows.iter()
+            .map(|row| {
+                let level = row.labels.get("level").unwrap_or_default().to_owned();
+                (row.at.millis(), level, row.value.as_float().unwrap_or(f64::NAN))
+            })
+            .collect()
+    };
+    let (a, b) = ("a".to_owned(), "b".to_owned());
+    // What is there at first may have been there for long.
+    assert_eq!(round(10, &[("a", 7.0)]), [(10, a.clone(), 7.0)]);
+    assert_eq!(
+        round(20, &[("a", 8.0), ("b", 3.0)]),
+        [(20, a.clone(), 8.0), (19, b.clone(), 0.0), (20, b.clone(), 3.0)]
+    );
+    assert_eq!(round(30, &[("a", 8.0), ("b", 4.0)]), [(30, a.clone(), 8.0), (30, b, 4.0)]);
+    // Switched off and on again.
+    assert_eq!(round(40, &[]).len(), 2);
+    assert_eq!(round(50, &[("a", 9.0)]), [(50, a, 9.0)]);
+}

@@ -38,6 +38,7 @@ pub fn salvage(
     let mut outcome = SalvageOutcome::default();
     let mut kept: BTreeMap<Table, BTreeMap<Vec<u8>, Salvaged>> = BTreeMap::new();
     let mut index = Index::default();
+    let mut through = Through { target, rows: Vec::new(), bytes: 0, failed: None };
     outcome.found = store::salvage(path, progress, &mut |table, key, value| match table {
         // Old versions of a block of series may know series that were removed since; ids are
         // never reused, so all of them are right.
@@ -49,6 +50,9 @@ pub fn salvage(
             });
         }
         Table::Meta | Table::Segments | Table::Activity => {}
+        // A part of a block of log lines never changes: any version is the newest. There may be
+        // more of them than fit into memory. The mark, of one byte, does change.
+        Table::Logs if key.len() > 1 => through.add(table, key, value.payload),
         Table::Blocks
         | Table::Journal
         | Table::Metadata
@@ -65,6 +69,10 @@ pub fn salvage(
             store::newest(kept.entry(table).or_default(), key, value);
         }
     })?;
+    through.save();
+    if let Some(error) = through.failed {
+        return Err(error.into());
+    }
     let blocks = kept.remove(&Table::Blocks).unwrap_or_default();
     let newest = save_blocks(target, &blocks, &mut outcome)?;
     let journal = kept.remove(&Table::Journal).unwrap_or_default();
@@ -89,6 +97,40 @@ pub fn salvage(
         Ok(())
     })?;
     Ok(outcome)
+}
+
+/// Bytes that are saved in one transaction while the file is searched.
+const THROUGH_BYTES: usize = 8 << 20;
+
+/// Saves values as they are found.
+struct Through<'t> {
+    target: &'t Store,
+    rows: Vec<(Table, Vec<u8>, Vec<u8>)>,
+    bytes: usize,
+    /// The first write that failed; nothing more is tried then.
+    failed: Option<store::StoreError>,
+}
+
+impl Through<'_> {
+    fn add(&mut self, table: Table, key: &[u8], payload: Vec<u8>) {
+        self.bytes += payload.len();
+        self.rows.push((table, key.to_vec(), payload));
+        if self.bytes >= THROUGH_BYTES {
+            self.save();
+        }
+    }
+
+    fn save(&mut self) {
+        let rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
+        if rows.is_empty() || self.failed.is_some() {
+            return;
+        }
+        let saved = self.target.write(false, |txn| {
+            rows.iter().try_for_each(|(table, key, payload)| txn.insert(*table, key, payload))
+        });
+        self.failed = saved.err();
+    }
 }
 
 /// Saves blocks under their old keys and rebuilds the catalog from what they say of themselves.

@@ -9,4 +9,5 @@ mod support;
 mod order;
 mod restart;
 mod stream;
+mod told;
 mod uncommitted;

@@ -10,13 +10,18 @@ mod export;
 mod histogram;
 mod parameters;
 mod read;
+mod receive;
+mod repeated;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
+use crate::decode::logs::LogsError as DecodeError;
 use crate::engine::logs::LogsError;
+
+pub(super) use repeated::Repeated;
 
 use super::state::App;
 use super::{ApiError, ErrorKind};
@@ -24,7 +29,10 @@ use super::{ApiError, ErrorKind};
 /// Everything below `/api/v1/logs`, and where other programs send log lines.
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/api/v1/logs", get(read::list))
+        .route("/api/v1/logs", get(read::list).post(receive::logs))
+        .route("/loki/api/v1/push", post(receive::loki))
+        .route("/v1/logs", post(receive::otlp))
+        .route("/api/v1/otlp/v1/logs", post(receive::otlp))
         .route("/api/v1/logs/histogram", get(histogram::histogram))
         .route("/api/v1/logs/fields", get(read::fields))
         .route("/api/v1/logs/export", get(export::export))
@@ -50,5 +58,17 @@ impl From<LogsError> for ApiError {
                 "log lines could not be read or written; what was not acknowledged can be sent again",
             ),
         }
+    }
+}
+
+impl From<DecodeError> for ApiError {
+    fn from(error: DecodeError) -> Self {
+        let kind = match error {
+            DecodeError::Wire(_) | DecodeError::Json { .. } | DecodeError::Shape(_) => {
+                ErrorKind::BadData
+            }
+            DecodeError::TooMany | DecodeError::TooManyValues => ErrorKind::TooLarge,
+        };
+        ApiError::new(kind, format!("nothing was taken: {error}"))
     }
 }

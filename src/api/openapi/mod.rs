@@ -12,7 +12,6 @@ mod experiments;
 mod features;
 mod incidents;
 mod live;
-mod logs;
 mod notify;
 mod objects;
 mod operation;
@@ -50,7 +49,6 @@ fn topics() -> Vec<Topic> {
             "What is asked again and again, and what heartbeats tell.",
             checks::operations(),
         ),
-        ("Logs", "What programs wrote.", logs::operations()),
         ("Rules", "When to alert, and what was promised.", rules::operations()),
         ("Incidents", "What fires, and what people do about it.", incidents::operations()),
         ("Notifications", "Who is told, and when not.", notify::operations()),

@@ -133,8 +133,6 @@ pub(in crate::api) fn serve_paced(settings: Settings, pace: Pace) -> Served {
         feed.clone(),
         LogRetention::default(),
     );
-    let logs = logs.expect("starts");
-    watch.call_witness(Arc::new(logs.clone()));
     let experiments = Arc::new(Experiments::start(parts).expect("starts"));
     let kept = tokio::sync::watch::Sender::new(app.settings.load_full());
     // Without its tasks: they would take places that tests count on.
@@ -151,6 +149,8 @@ pub(in crate::api) fn serve_paced(settings: Settings, pace: Pace) -> Served {
         settings: kept.subscribe(),
         places: app.query_places(),
     });
+    let logs = logs.expect("starts");
+    watch.call_witness(Arc::new(logs.clone()));
     let engine = Engine {
         overview,
         logs,

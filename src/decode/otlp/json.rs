@@ -6,12 +6,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, Visitor};
 
-use super::message::{Request, Temporality};
+use super::message::Temporality;
 use super::{OtlpError, PARTS_MAX};
 
-pub(super) fn read(body: &[u8]) -> Result<Request, OtlpError> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, OtlpError> {
     // Every value but the first has one of these before it: no more values than that, known
     // before anything is allocated. A part has two at least. Those inside texts count too, which
     // hurts nobody.

@@ -1,8 +1,9 @@
-//! OpenTelemetry metrics (OTLP/HTTP), and what they are as series.
+//! OpenTelemetry's metrics and log records (OTLP/HTTP), and what they are as series and lines.
 //!
 //! Owns: the readers of `ExportMetricsServiceRequest` in protobuf and JSON ([`read`]), the naming
-//! rules, and the translation into rows, exemplars and metadata ([`translate`]). Never: storing
-//! anything, or answering. Start reading at [`translate`].
+//! rules, and the translation into rows, exemplars and metadata ([`translate`]); the reader of
+//! `ExportLogsServiceRequest` ([`read_logs`]). Never: storing anything, or answering. Start reading
+//! at [`translate`].
 //!
 //! The model is the receiver of Prometheus (`storage/remote/otlptranslator/prometheusremotewrite`
 //! and the library `prometheus/otlptranslator`).
@@ -10,12 +11,14 @@
 mod buckets;
 mod json;
 mod labels;
+mod logs;
 mod message;
 mod names;
 mod protobuf;
 mod translate;
 mod value;
 
+pub use logs::read_logs;
 pub use translate::{Context, Translated, translate};
 
 use super::wire::WireError;
@@ -54,6 +57,9 @@ pub enum OtlpError {
         /// How many it may have.
         max: usize,
     },
+    /// More log records than one request may have.
+    #[error(transparent)]
+    Logs(#[from] crate::decode::logs::LogsError),
     /// The series would take too much memory.
     #[error(
         "the samples of the request would take more than {max} bytes; send smaller batches, or \

@@ -127,6 +127,30 @@ messages! {
         #[prost(bytes = "vec", tag = "4")] span_id: Vec<u8>,
         #[prost(bytes = "vec", tag = "5")] trace_id: Vec<u8>,
     }
+    // `ExportLogsServiceRequest`
+    LogsExport {
+        #[prost(message, repeated, tag = "1")] resource_logs: Vec<OracleResourceLogs>,
+    }
+    OracleResourceLogs {
+        #[prost(message, optional, tag = "1")] resource: Option<Resource>,
+        #[prost(message, repeated, tag = "2")] scope_logs: Vec<OracleScopeLogs>,
+    }
+    OracleScopeLogs {
+        #[prost(message, optional, tag = "1")] scope: Option<Scope>,
+        #[prost(message, repeated, tag = "2")] log_records: Vec<OracleRecord>,
+    }
+    OracleRecord {
+        #[prost(fixed64, tag = "1")] time_unix_nano: u64,
+        #[prost(fixed64, tag = "11")] observed_time_unix_nano: u64,
+        #[prost(int32, tag = "2")] severity_number: i32,
+        #[prost(string, tag = "3")] severity_text: String,
+        #[prost(message, optional, tag = "5")] body: Option<AnyValue>,
+        #[prost(message, repeated, tag = "6")] attributes: Vec<KeyValue>,
+        #[prost(fixed32, tag = "8")] flags: u32,
+        #[prost(bytes = "vec", tag = "9")] trace_id: Vec<u8>,
+        #[prost(bytes = "vec", tag = "10")] span_id: Vec<u8>,
+        #[prost(string, tag = "12")] event_name: String,
+    }
     // `ExportMetricsServiceResponse`
     Response {
         #[prost(message, optional, tag = "1")] partial_success: Option<PartialSuccess>,

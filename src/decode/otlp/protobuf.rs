@@ -81,6 +81,8 @@ macro_rules! message {
     }};
 }
 
+pub(super) mod log_records;
+
 impl Reader {
     fn part<'a>(&mut self, rest: &mut Cursor<'a>) -> Read<Cursor<'a>> {
         self.parts_left =

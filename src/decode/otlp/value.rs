@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::json::{optional_number, optional_whole};
 use super::message::KeyValue;
@@ -94,6 +95,25 @@ impl AnyValue {
                 let mut out = String::new();
                 self.push_json(&mut out);
                 out
+            }
+        }
+    }
+
+    /// The value as JSON: bytes as base64, and numbers that JSON has no form for as texts.
+    pub(super) fn into_json(self) -> Value {
+        match self {
+            AnyValue::Empty => Value::Null,
+            AnyValue::Text(text) => Value::String(text),
+            AnyValue::Bool(value) => Value::Bool(value),
+            AnyValue::Integer(value) => Value::from(value),
+            AnyValue::Double(value) => match serde_json::Number::from_f64(value) {
+                Some(number) => Value::Number(number),
+                None => Value::String(double_text(value)),
+            },
+            AnyValue::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),
+            AnyValue::Array(values) => values.into_iter().map(AnyValue::into_json).collect(),
+            AnyValue::Map(pairs) => {
+                pairs.into_iter().map(|pair| (pair.key, pair.value.into_json())).collect()
             }
         }
     }

@@ -1,25 +1,54 @@
 //! Log lines: the one thread that makes them durable, and what reads them.
 //!
-//! Owns: the queue, groups of lines, what is in memory and in the file, retention. Never: wire
-//! formats, HTTP. Start reading at [`Logs`].
+//! Owns: the queue, groups of lines, what is in memory and in the file, packing, retention. Never:
+//! wire formats, HTTP, or what a block looks like. Start reading at [`Logs`], then [`Core`].
+//!
+//! A line is numbered, packed with its group into one record of the journal, and committed; then it
+//! is in memory for readers, told to the feed, and acknowledged. [`Keeper`] packs what waits into
+//! blocks and cuts the journal in the same transaction.
+
+mod core;
+mod keeper;
+mod read;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod threads;
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
 
 use crate::clock::Clock;
-use crate::engine::feed::{Fact, Feed};
+use crate::engine::feed::Feed;
 use crate::engine::{Pipeline, WriteError};
+use crate::logs::{line_bytes, text_bytes};
 use crate::model::{LogId, LogLine, StoredLine, Timestamp};
+
+use shared::Shared;
+use threads::{Job, Message, Writer};
+
+pub use self::core::{Core, Written};
+pub use keeper::Keeper;
+pub use read::HISTOGRAM_STEPS_MAX;
 
 pub use crate::logs::{
     Context, LINE_BYTES_MAX, LogBucket, LogFilter, LogNames, LogPage, LogQuery, Order,
     PAGE_LINES_MAX, TextMatch,
 };
 
-/// How long lines are kept.
+/// Bytes of lines that wait for the writer.
+const QUEUE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of lines in memory, because they are not packed yet.
+const MEMORY_BYTES_MAX: usize = 128 << 20;
+/// Names of a kind that are told.
+const NAMES_MAX: usize = 1000;
+
+/// How long lines are kept. Lines go by blocks: one stays until all of its block may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogRetention {
     /// Lines older than this go, in milliseconds.
@@ -78,7 +107,7 @@ pub enum LogsError {
     Store(String),
 }
 
-/// All log lines. Clones share them.
+/// All log lines. Clones share them; when the last one goes, both threads end.
 #[derive(Clone)]
 pub struct Logs {
     inner: Arc<Inner>,
@@ -86,36 +115,61 @@ pub struct Logs {
 
 struct Inner {
     pipeline: Pipeline,
-    feed: Feed,
-    lines: Mutex<Vec<StoredLine>>,
-    retention: ArcSwap<LogRetention>,
-    closed: AtomicBool,
+    shared: Arc<Shared>,
+    sender: Mutex<Option<Sender<Message>>>,
+    queued: Arc<AtomicUsize>,
+    retention: Arc<ArcSwap<LogRetention>>,
+    wake: Mutex<Option<SyncSender<()>>>,
 }
 
 impl Logs {
-    /// Reads what is in the file and starts what writes.
+    /// Reads what is in the file and starts what writes and packs.
     ///
     /// # Errors
     ///
     /// When the file cannot be read, or no thread can be started.
     pub fn start(
         pipeline: Pipeline,
-        _clock: Arc<dyn Clock>,
+        clock: Arc<dyn Clock>,
         feed: Feed,
         retention: LogRetention,
     ) -> Result<Logs, String> {
+        let core = Core::open(Arc::clone(pipeline.tsdb()), clock.now())
+            .map_err(|error| format!("log lines cannot be read: {error}"))?;
+        let keeper = Keeper::new(&core)?;
+        let shared = Arc::clone(core.shared());
+        let retention = Arc::new(ArcSwap::from_pointee(retention));
+        let queued = Arc::<AtomicUsize>::default();
+        let (sender, messages) = channel();
+        let (wake, woken) = sync_channel(1);
+        let telemetry = Arc::clone(pipeline.telemetry());
+        let writer = Writer {
+            core,
+            clock: Arc::clone(&clock),
+            feed,
+            telemetry: Arc::clone(&telemetry),
+            queued: Arc::clone(&queued),
+            wake: wake.clone(),
+        };
+        let failed = |error: std::io::Error| format!("cannot start a thread: {error}");
+        std::thread::Builder::new()
+            .name("log-writer".to_owned())
+            .spawn(move || writer.run(&messages))
+            .map_err(failed)?;
+        let kept = Arc::clone(&retention);
+        std::thread::Builder::new()
+            .name("log-keeper".to_owned())
+            .spawn(move || threads::keep(keeper, &*clock, &kept, &telemetry, &woken))
+            .map_err(failed)?;
         let inner = Inner {
             pipeline,
-            feed,
-            lines: Mutex::default(),
-            retention: ArcSwap::from_pointee(retention),
-            closed: AtomicBool::new(false),
+            shared,
+            sender: Mutex::new(Some(sender)),
+            queued,
+            retention,
+            wake: Mutex::new(Some(wake)),
         };
         Ok(Logs { inner: Arc::new(inner) })
-    }
-
-    fn lines(&self) -> MutexGuard<'_, Vec<StoredLine>> {
-        self.inner.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses early, before a body is read and decoded, what [`Logs::write`] would refuse.
@@ -124,13 +178,35 @@ impl Logs {
     ///
     /// [`LogsError::Busy`], [`LogsError::DiskFull`] or [`LogsError::Stopping`].
     pub fn check_open(&self) -> Result<(), LogsError> {
-        if self.inner.closed.load(Ordering::Acquire) {
+        self.check(0)
+    }
+
+    fn check(&self, bytes: usize) -> Result<(), LogsError> {
+        let inner = &self.inner;
+        if inner.sender.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
             return Err(LogsError::Stopping);
         }
-        match self.inner.pipeline.check_open() {
-            Err(error @ WriteError::DiskFull { .. }) => Err(LogsError::DiskFull(error.to_string())),
-            Err(WriteError::ShuttingDown) => Err(LogsError::Stopping),
-            _ => Ok(()),
+        match inner.pipeline.check_open() {
+            Err(error @ WriteError::DiskFull { .. }) => {
+                return Err(LogsError::DiskFull(error.to_string()));
+            }
+            Err(WriteError::ShuttingDown) => return Err(LogsError::Stopping),
+            // What waits of other kinds does not matter here.
+            _ => {}
+        }
+        let queued = inner.queued.load(Ordering::Acquire);
+        let busy = |queued, max| Err(LogsError::Busy { queued, max, retry_after_s: 1 });
+        // A single request may always come in when nothing waits, however large.
+        if queued > 0 && queued.saturating_add(bytes) > QUEUE_BYTES_MAX {
+            return busy(queued, QUEUE_BYTES_MAX);
+        }
+        let waiting = {
+            let state = inner.shared.state();
+            state.active.bytes + state.frozen.bytes
+        };
+        match waiting > MEMORY_BYTES_MAX {
+            true => busy(waiting, MEMORY_BYTES_MAX),
+            false => Ok(()),
         }
     }
 
@@ -138,20 +214,34 @@ impl Logs {
     ///
     /// # Errors
     ///
-    /// [`LogsError`]; none of them can be read then.
+    /// [`LogsError`]; none of them can be read then. [`LogsError::Invalid`] where a line has more
+    /// than [`LINE_BYTES_MAX`].
     pub async fn write(&self, lines: Vec<LogLine>) -> Result<u64, LogsError> {
-        self.check_open()?;
-        let count = lines.len() as u64;
-        let mut all = self.lines();
-        let first = all.len() as u64;
-        let stored: Vec<StoredLine> = (first..)
-            .zip(lines)
-            .map(|(number, line)| StoredLine { id: LogId { time: line.time, number }, line })
-            .collect();
-        all.extend(stored.iter().cloned());
-        all.sort_by_key(|line| line.id);
-        self.inner.feed.publish(Fact::logs(stored.into()));
-        Ok(count)
+        if lines.is_empty() {
+            return Ok(0);
+        }
+        let too_long = lines.iter().map(text_bytes).enumerate().find(|(_, b)| *b > LINE_BYTES_MAX);
+        if let Some((place, bytes)) = too_long {
+            return Err(LogsError::Invalid(format!(
+                "line {place} has {bytes} bytes, at most {LINE_BYTES_MAX}; cut it"
+            )));
+        }
+        let bytes: usize = lines.iter().map(line_bytes).sum();
+        self.check(bytes)?;
+        let (reply, answer) = oneshot::channel();
+        self.inner.queued.fetch_add(bytes, Ordering::AcqRel);
+        if self.send(Message::Job(Job { lines, bytes, reply })).is_err() {
+            self.inner.queued.fetch_sub(bytes, Ordering::AcqRel);
+            return Err(LogsError::Stopping);
+        }
+        answer.await.map_err(|_| LogsError::Stopping)?
+    }
+
+    fn send(&self, message: Message) -> Result<(), LogsError> {
+        match &*self.inner.sender.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(sender) => sender.send(message).map_err(|_| LogsError::Stopping),
+            None => Err(LogsError::Stopping),
+        }
     }
 
     /// How long lines are kept from now on.
@@ -161,7 +251,13 @@ impl Logs {
 
     /// Writes what waits and ends; whatever comes later hears that we are stopping.
     pub async fn close(&self) {
-        self.inner.closed.store(true, Ordering::Release);
+        let (done, ended) = oneshot::channel();
+        if self.send(Message::Stop(done)).is_ok() {
+            drop(self.inner.sender.lock().unwrap_or_else(PoisonError::into_inner).take());
+            drop(self.inner.wake.lock().unwrap_or_else(PoisonError::into_inner).take());
+            // An error means that it has ended.
+            let _ = ended.await;
+        }
     }
 
     /// A page of lines. Blocks: call it where that is fine. It ends early when `stop` says so.
@@ -169,24 +265,8 @@ impl Logs {
     /// # Errors
     ///
     /// [`LogsError::TimedOut`] and [`LogsError::Store`].
-    pub fn query(&self, query: &LogQuery, _stop: &dyn Fn() -> bool) -> Result<LogPage, LogsError> {
-        let all = self.lines();
-        let fits = |line: &&StoredLine| {
-            query.filter.matches(&line.line)
-                && query.after.is_none_or(|after| match query.order {
-                    Order::Newest => line.id < after,
-                    Order::Oldest => line.id > after,
-                })
-        };
-        let limit = query.limit.min(PAGE_LINES_MAX);
-        let mut lines: Vec<StoredLine> = match query.order {
-            Order::Newest => all.iter().rev().filter(fits).take(limit + 1).cloned().collect(),
-            Order::Oldest => all.iter().filter(fits).take(limit + 1).cloned().collect(),
-        };
-        let has_more = lines.len() > limit;
-        lines.truncate(limit);
-        let next = lines.last().map(|line| line.id).filter(|_| has_more);
-        Ok(LogPage { lines, next, scanned: all.len() as u64 })
+    pub fn query(&self, query: &LogQuery, stop: &dyn Fn() -> bool) -> Result<LogPage, LogsError> {
+        self.inner.shared.query(query, stop)
     }
 
     /// A line with those around it that pass the filter. Blocks.
@@ -202,14 +282,7 @@ impl Logs {
         filter: &LogFilter,
         stop: &dyn Fn() -> bool,
     ) -> Result<Context, LogsError> {
-        let side = |order, limit| {
-            let query = LogQuery { filter: filter.clone(), order, after: Some(id), limit };
-            self.query(&query, stop).map(|page| page.lines)
-        };
-        let mut before = side(Order::Newest, before)?;
-        before.reverse();
-        let line = self.lines().iter().find(|line| line.id == id).cloned();
-        Ok(Context { before, line, after: side(Order::Oldest, after)? })
+        self.inner.shared.context(id, before, after, filter, stop)
     }
 
     /// How many lines there are in each step of a time, the empty ones included. Steps begin at
@@ -217,35 +290,21 @@ impl Logs {
     ///
     /// # Errors
     ///
-    /// As [`Logs::query`], and [`LogsError::Invalid`] where the steps are no steps or too many.
+    /// As [`Logs::query`], and [`LogsError::Invalid`] where the steps are no steps or more than
+    /// [`HISTOGRAM_STEPS_MAX`].
     pub fn histogram(
         &self,
         filter: &LogFilter,
         from: Timestamp,
         until: Timestamp,
         step_ms: i64,
-        _stop: &dyn Fn() -> bool,
+        stop: &dyn Fn() -> bool,
     ) -> Result<Vec<LogBucket>, LogsError> {
-        if step_ms <= 0 || until <= from || until.since(from) / step_ms > 10_000 {
-            return Err(LogsError::Invalid("from 1 to 10000 steps, please".to_owned()));
-        }
-        let first = from.millis().div_euclid(step_ms);
-        let last = (until.millis() - 1).div_euclid(step_ms);
-        let mut buckets: Vec<LogBucket> = (first..=last)
-            .map(|n| LogBucket { from: Timestamp::from_millis(n * step_ms), counts: [0; 5] })
-            .collect();
-        for line in self.lines().iter() {
-            let time = line.id.time;
-            if time >= from && time < until && filter.matches(&line.line) {
-                let place = (time.millis().div_euclid(step_ms) - first) as usize;
-                buckets[place].counts[line.line.level as usize] += 1;
-            }
-        }
-        Ok(buckets)
+        self.inner.shared.histogram(filter, (from, until), step_ms, stop)
     }
 
     /// Hands all lines that pass the filter to `sink`, in their order, until it has enough; any
-    /// number of them in bounded memory. Blocks.
+    /// number of them in bounded memory. Each once; what comes meanwhile may be among them. Blocks.
     ///
     /// # Errors
     ///
@@ -257,43 +316,22 @@ impl Logs {
         sink: &mut dyn FnMut(StoredLine) -> ControlFlow<()>,
         stop: &dyn Fn() -> bool,
     ) -> Result<(), LogsError> {
-        let mut after = None;
-        loop {
-            let query = LogQuery { filter: filter.clone(), order, after, limit: PAGE_LINES_MAX };
-            let page = self.query(&query, stop)?;
-            for line in page.lines {
-                if sink(line).is_break() {
-                    return Ok(());
-                }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
-            }
-        }
+        self.inner.shared.scan(filter, order, sink, stop)
     }
 
-    /// Sources, features and environments that lines name.
+    /// Sources, features and environments that lines name, at most a thousand of each.
     pub fn names(&self) -> LogNames {
-        let all = self.lines();
-        let names = |pick: fn(&LogLine) -> &String| {
-            let mut names: Vec<String> = all.iter().map(|line| pick(&line.line).clone()).collect();
-            names.sort();
-            names.dedup();
-            names.retain(|name| !name.is_empty());
-            names
-        };
-        LogNames {
-            sources: names(|line| &line.source),
-            features: names(|line| &line.feature),
-            environments: names(|line| &line.environment),
-        }
+        self.inner.shared.names(NAMES_MAX)
     }
 
     /// How much there is.
     pub fn figures(&self) -> LogFigures {
-        let all = self.lines();
-        let oldest = all.first().map(|line| line.id.time);
-        LogFigures { lines: all.len() as u64, bytes: 0, oldest }
+        self.inner.shared.figures()
+    }
+
+    /// Blocks and records of the journal that were found damaged and left out, since the start;
+    /// each time that one was met.
+    pub fn damaged(&self) -> u64 {
+        self.inner.shared.damaged()
     }
 }

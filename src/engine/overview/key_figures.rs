@@ -237,7 +237,14 @@ impl KeyFigures {
 
     /// The figures that are known, as they are shown.
     pub(super) fn shown(&self) -> Vec<KeyFigure> {
-        self.kept.iter().filter_map(Kept::shown).take(SHOWN_MAX).collect()
+        let mut shown: Vec<KeyFigure> = Vec::with_capacity(SHOWN_MAX);
+        for figure in self.kept.iter().filter_map(Kept::shown) {
+            // One that failed keeps what it was, while another of its name stood in for it.
+            if shown.len() < SHOWN_MAX && !shown.iter().any(|known| known.name == figure.name) {
+                shown.push(figure);
+            }
+        }
+        shown
     }
 }
 
@@ -407,6 +414,35 @@ mod tests {
         stepwise.refresh(&reader, &Options::default(), after(100, 0)).expect("computed");
         assert_eq!(stepwise.shown()[0].value, Some(100.0));
         assert_eq!(stepwise.shown()[0].points.last(), Some(&(after(100, 0).millis(), 100.0)));
+    }
+
+    /// Requests are 2 a second by `http_requests_total` and 4 by outcomes, of which half fail.
+    #[test]
+    fn of_several_with_one_name_the_first_that_there_is_counts() {
+        let (tsdb, _directory) = with_load(0..=10);
+        let pairs = |name, ok| Labels::from_pairs([("__name__", name), ("ok", ok)]).expect("valid");
+        let write = |name, ok, a_minute: i64| {
+            let mut builder = tsdb.batch();
+            for minute in 0..=40 {
+                let at = Timestamp::from_millis(START_MS + minute * STEP_MS / 4);
+                builder.push_labels(&pairs(name, ok), at, (minute * a_minute / 4) as f64);
+            }
+            let batch = builder.finish();
+            tsdb.write(&[batch]).expect("written");
+        };
+        let names = || {
+            let mut figures = KeyFigures::new();
+            let reader = tsdb.reader().expect("readable");
+            figures.refresh(&reader, &Options::default(), after(10, 0)).expect("computed");
+            let shown = figures.shown();
+            shown.into_iter().map(|one| (one.name, one.value.expect("known"))).collect::<Vec<_>>()
+        };
+        write("http_requests_total", "x", 120);
+        // No answer has a code 5xx: nothing failed.
+        assert_eq!(names(), [("requests", 2.0), ("error_rate", 0.0), ("load", 10.0)]);
+        write("vedette_outcomes_total", "true", 120);
+        write("vedette_outcomes_total", "false", 120);
+        assert_eq!(names(), [("requests", 4.0), ("error_rate", 0.5), ("load", 10.0)]);
     }
 
     #[test]

@@ -311,7 +311,9 @@ fn analysis() -> Value {
                 object(&[
                     ("name*", text("Which.")),
                     ("role*", text("What it decides.")),
+                    ("kind*", text("What it is about.")),
                     ("estimator*", text("What is estimated.")),
+                    ("better*", text("Which way is good.")),
                     ("variants*", many("`name`, `n`, `mean`, `ci_low`, `ci_high` …")),
                     (
                         "comparisons*",
