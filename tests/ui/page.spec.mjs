@@ -76,6 +76,9 @@ test('results of a check a second ago are shown, without asking for the list aga
   await site.post('checks/public-api/run', '');
   await page.waitForFunction((before) => [...document.querySelectorAll('v-beats svg')].map((one) => one.getAttribute('aria-label')).join() !== before, first, { timeout: 3000 });
   assert.ok(!asked.includes('/api/v1/checks'), 'the frame says all');
+  await page.waitForTimeout(1500);
+  const empty = await page.$$eval('v-beats', (all) => all.filter((one) => !one.querySelector('path')).length);
+  assert.equal(empty, 0, 'an update of one leaves the bars of the others alone');
   await page.context().close();
 });
 

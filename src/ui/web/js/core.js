@@ -87,6 +87,9 @@ function setProp(element, name, value, before) {
   }
 }
 
+/** Elements of our own fill themselves; an update from without must leave that alone. @param {Described} node */
+const ownsKids = (node) => node.tag.includes('-');
+
 /** @param {Node_} node */
 function create(node) {
   if (typeof node === 'string') return document.createTextNode(node);
@@ -96,7 +99,7 @@ function create(node) {
   for (const [name, value] of Object.entries(node.props)) {
     if (name !== 'value') setProp(element, name, value, undefined);
   }
-  render(element, node.kids);
+  if (!ownsKids(node)) render(element, node.kids);
   // A select takes its value only once its options are there.
   if ('value' in node.props) setProp(element, 'value', node.props.value, undefined);
   return element;
@@ -114,7 +117,7 @@ function update(element, node, before) {
   for (const [name, value] of Object.entries(node.props)) {
     if (name !== 'value') setProp(element, name, value, before.props[name]);
   }
-  render(element, node.kids);
+  if (!ownsKids(node)) render(element, node.kids);
   if ('value' in node.props) setProp(element, 'value', node.props.value, before.props.value);
 }
 

@@ -295,7 +295,13 @@ async function begin() {
     connect();
   } catch (error) {
     // Who is not let in is asked to sign in; that is no lost connection.
-    if ([401, 403].includes(/** @type {any} */ (error).status)) return;
+    const { status } = /** @type {any} */ (error);
+    if (status === 401 || status === 403) return;
+    if (status !== 0) {
+      // Without a snapshot the feed goes on from where it is.
+      connect();
+      return;
+    }
     state.value = 'reconnecting';
     again = setTimeout(begin, Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** ++tries));
   }

@@ -49,6 +49,8 @@ export default function overview(page) {
   const trial = new Resource(async (signal) => {
     const running = (await api('experiments?limit=200', { signal })).filter((/** @type {any} */ one) => one.status === 'running');
     if (!running.length) return null;
+    // The one of which most is known.
+    running.sort((/** @type {any} */ a, /** @type {any} */ b) => (b.results ?? 0) - (a.results ?? 0));
     return { experiment: running[0], analysis: await api(`experiments/${running[0].name}/analysis`, { signal }) };
   }, 15_000, ['experiments']);
 
