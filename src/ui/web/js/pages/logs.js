@@ -114,7 +114,9 @@ export default function logs(page) {
 
   const draw = page.draws(() => {
     const tell = /** @type {string} */ (feed.data === undefined ? '' : `${plural(lines.length, 'line')}${next ? ' so far' : ''}${tail ? ', following' : ', held'}`);
-    const rows = { count: lines.length, height: ROW_PX, label: 'Log lines', row, added, onend: reachBack };
+    // These lines, also when the list paints after there are others.
+    const shown = lines;
+    const rows = { count: shown.length, height: ROW_PX, label: 'Log lines', row: (/** @type {number} */ i, /** @type {number} */ top) => row(shown[i], top), added, onend: reachBack };
     added = 0;
     return [
       pageHead('Logs', {
@@ -154,9 +156,8 @@ export default function logs(page) {
       (filtered() || filter.from) && h('button.button.plain', { type: 'button', key: 'clear', onclick: () => set(Object.fromEntries(['q', 'case', 'from', 'until', ...FIELDS.map(([name]) => name)].map((name) => [name, ''])), true) }, 'Clear'));
   }
 
-  /** @param {number} i @param {number} top */
-  function row(i, top) {
-    const line = lines[i];
+  /** @param {any} line @param {number} top */
+  function row(line, top) {
     return h('button.log-line', { type: 'button', key: line.id, '.top': top, onclick: () => showLine(line) },
       h('span.faint', clock(Date.parse(line.time))), h('span', { class: TONE[line.level] ?? 'muted' }, line.level), h('span.source.clip.muted', line.source ?? ''), h('span.clip', line.message));
   }
