@@ -1,6 +1,7 @@
 //! One follower: how far it is, what it is handed next, and when it is let go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
@@ -120,6 +121,8 @@ pub(super) struct Follower {
     /// gone without any fault of its own.
     is_under_way: bool,
     heartbeat_at: Instant,
+    /// How long after the beginning of a round it looks for more.
+    turn: Duration,
     _place: Place,
 }
 
@@ -158,6 +161,7 @@ impl Follower {
             is_behind: true,
             is_under_way: false,
             heartbeat_at: Instant::now() + app.live.pace.heartbeat,
+            turn: app.live.turn(),
             app: Arc::clone(app),
             _place: place,
         };
@@ -256,6 +260,8 @@ impl Follower {
             }
             if is_round {
                 self.is_behind = true;
+                // Not all at once: whoever else has something to do comes in between.
+                tokio::time::sleep(self.turn).await;
                 continue;
             }
             self.heartbeat_at = Instant::now() + self.app.live.pace.heartbeat;

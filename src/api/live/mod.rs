@@ -13,7 +13,7 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ use crate::engine::feed::Feed;
 
 use super::state::App;
 use super::{ApiError, ErrorKind};
+
+/// Into how many parts the clients of a round are divided.
+const TURNS: u32 = 8;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -62,6 +65,7 @@ impl Default for Pace {
 pub(super) struct Live {
     pace: Pace,
     clients: AtomicUsize,
+    turns: AtomicU32,
     stop: watch::Sender<bool>,
     rounds: OnceLock<watch::Receiver<u64>>,
 }
@@ -69,7 +73,8 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(pace: Pace) -> Live {
         let stop = watch::Sender::new(false);
-        Live { pace, clients: AtomicUsize::new(0), stop, rounds: OnceLock::new() }
+        let (clients, turns) = (AtomicUsize::new(0), AtomicU32::new(0));
+        Live { pace, clients, turns, stop, rounds: OnceLock::new() }
     }
 
     /// Tells all that follow that the end has begun.
@@ -87,6 +92,13 @@ impl Live {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// How long after the beginning of a round the next client looks for more: clients are spread
+    /// over some time, so that a thousand of them do not keep requests waiting.
+    fn turn(&self) -> Duration {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed) % TURNS;
+        self.pace.linger * turn / TURNS
     }
 
     /// When followers look for more: some time after something happened, all at once.

@@ -24,6 +24,8 @@ use super::follow::{Farewell, Follower, Frame};
 
 /// The longest message that a client may send (bytes): topics and filters are short.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// What each connection holds for reading (bytes): clients say little, and there are many.
+const READ_BUFFER_BYTES: usize = 4 << 10;
 /// How much waits for the network before the client is waited for (bytes).
 const WRITE_BUFFER_BYTES: usize = 64 << 10;
 
@@ -89,6 +91,7 @@ async fn serve(upgraded: Upgraded, mut follower: Follower) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX))
+        .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES);
     let io = TokioIo::new(upgraded);
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;

@@ -119,7 +119,7 @@ async fn figures_and_features_are_computed_and_told() {
 
     let told = loop {
         let Since::Events(events) = engine.feed.since(before) else { panic!("within the ring") };
-        let of = |topic| events.iter().filter(|e| e.fact.topic == topic).last().cloned();
+        let of = |topic| events.iter().rfind(|e| e.fact.topic == topic).cloned();
         if let (Some(overview), Some(feature)) = (of(Topic::Overview), of(Topic::Metrics)) {
             break (overview, feature);
         }
