@@ -58,6 +58,7 @@ fn text(settings: &Settings, address: SocketAddr) -> String {
     let metric = if settings.collect.host.enabled { "node_load1" } else { query };
     format!(
         "\n  vedette {} is ready at {url}\n\n  \
+         page      {url}/ui/\n  \
          data      {}\n  \
          collects  {}\n  \
          watches   {}\n  \
@@ -99,6 +100,7 @@ mod tests {
         let text = text(&Settings::default(), "0.0.0.0:9077".parse().expect("an address"));
         for part in [
             "http://127.0.0.1:9077\n",
+            "page      http://127.0.0.1:9077/ui/\n",
             "data/vedette.redb",
             "this machine every 15s, itself every 15s",
             "watches   disk, clock and own API",
