@@ -5,8 +5,25 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::sync::mpsc;
 
 use super::{ApiError, ErrorKind};
+
+/// An answer that is sent piece by piece as somebody else makes it.
+pub(super) fn streamed<P, E>(
+    mut pieces: mpsc::Receiver<P>,
+    piece: fn(P) -> Result<Bytes, E>,
+) -> Body
+where
+    P: Send + 'static,
+    E: Into<axum::BoxError> + 'static,
+{
+    // A receiver may be asked again after its end, and compression does ask.
+    let pieces = futures_util::stream::poll_fn(move |context| {
+        pieces.poll_recv(context).map(|next| next.map(piece))
+    });
+    Body::from_stream(pieces)
+}
 
 /// Reads a whole body of at most `bytes_max`, within `timeout`. A declared length beyond the
 /// limit is refused before anything is read.

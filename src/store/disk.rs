@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,6 +94,8 @@ fn create(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    // Channels' passwords are inside: nobody else may read it, whatever the umask says.
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(partial)?;
     drop(redb::Database::create(partial).map_err(io::Error::other)?);
     File::open(partial)?.sync_all()?;
     std::fs::rename(partial, path)?;
@@ -163,5 +165,21 @@ impl StorageBackend for AnyBackend {
 
     fn close(&self) -> io::Result<()> {
         self.0.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_for_the_owner_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join(DATABASE_FILE);
+        drop(DiskMedium::open(&path).expect("opens"));
+        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

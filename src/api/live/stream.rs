@@ -10,6 +10,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use crate::api::ApiError;
+use crate::api::body::streamed;
 use crate::api::state::App;
 
 use super::follow::{Farewell, Follower, Frame, last_event_id};
@@ -28,10 +29,7 @@ pub(super) async fn events(
     let (follower, _) = Follower::new(&app, &request, after)?;
     let (pieces, taken) = mpsc::channel(PIECES_MAX);
     tokio::spawn(tell(follower, pieces));
-    let stream = futures_util::stream::unfold(taken, |mut taken| async {
-        taken.recv().await.map(|piece| (Ok::<Bytes, Infallible>(piece), taken))
-    });
-    let mut response = Response::new(Body::from_stream(stream));
+    let mut response = Response::new(streamed(taken, Ok::<Bytes, Infallible>));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

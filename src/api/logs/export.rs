@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, Response, header};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use crate::api::body::streamed;
 use crate::api::state::App;
 use crate::api::{ApiError, ErrorKind};
 use crate::engine::logs::{LogFilter, Logs, LogsError, Order};
@@ -131,10 +132,7 @@ pub(in crate::api) async fn export(
     let (format, (sender, receiver)) = (asked.format, mpsc::channel(CHUNKS_MAX));
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || produce(&logs, &asked, &runtime, sender, place));
-    let chunks = futures_util::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|chunk: Chunk| (chunk, receiver))
-    });
-    let mut response = Response::new(Body::from_stream(chunks));
+    let mut response = Response::new(streamed(receiver, |chunk: Chunk| chunk));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(format.file_name()));

@@ -1,5 +1,7 @@
 //! Log lines over HTTP.
 
+use std::io::Read as _;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -159,6 +161,24 @@ async fn exports_have_all_lines_in_each_form() {
     assert_eq!(text.lines().count(), 2);
     let (_, _, none) = body(&served, &format!("{path}&format=json&q=absent")).await;
     assert_eq!(serde_json::from_str::<Vec<Value>>(&none).expect("JSON"), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn an_export_may_be_compressed_on_its_way() {
+    let lines = (0..3000).map(|n| line(n, LogLevel::Info, "api", &format!("line {n}"))).collect();
+    let served = with_lines(lines).await;
+    let request = Request::get("/api/v1/logs/export").header("Accept-Encoding", "gzip");
+    let request = request.body(Body::empty()).expect("a request");
+    let response = served.router.clone().oneshot(request).await.expect("infallible");
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let mut body = response.into_body();
+    let mut packed = Vec::new();
+    while let Some(frame) = body.frame().await {
+        packed.extend_from_slice(frame.expect("a frame").data_ref().expect("data"));
+    }
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&*packed).read_to_string(&mut text).expect("gzip");
+    assert_eq!(text.lines().count(), 3000);
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ impl Machines {
                 [("user", 0.75 * used), ("system", 0.25 * used), ("idle", 1.0 - used)]
             {
                 let total = self.cpu.entry((host, mode)).or_default();
-                *total += share * seconds * 4.0;
+                *total += share * seconds;
                 let pairs = [on[0], on[1], ("mode", mode), ("cpu", "0")];
                 put("node_cpu_seconds_total", &pairs, (*total * 100.0).round() / 100.0);
             }
