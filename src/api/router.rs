@@ -46,7 +46,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/write", post(ingest::remote_write))
         .route("/v1/metrics", post(otlp::metrics))
         .route("/api/v1/otlp/v1/metrics", post(otlp::metrics))
-        .merge(logs::routes())
         .route("/federate", get(federate::federate))
         .route("/api/v1/samples", post(ingest::samples))
         .route("/api/v1/import/prometheus", post(ingest::import))
