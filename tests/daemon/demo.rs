@@ -24,7 +24,7 @@ fn a_demo_shows_everything_goes_on_and_leaves_nothing_behind() {
     let place = directory.path().join("place");
     std::fs::create_dir(&place).expect("made");
     let mut command =
-        vedette(&["demo", "--listen", "127.0.0.1:0", "--history", "1d", "--seed", "7"]);
+        vedette(&["demo", "--listen", "127.0.0.1:0", "--history", "3d", "--seed", "7"]);
     command.env("TMPDIR", &place);
     let daemon = Daemon::begin(directory.path(), command);
     let is_list = |answer: &serde_json::Value| {

@@ -6,6 +6,7 @@ import { Signal } from './core.js';
 import { api, feedIsLive, overview, parameters, refreshAll, signedOut, tellAll } from './store.js';
 
 const OPEN_MS = 3000;
+const THERE_MS = 2000;
 const SILENCE_MS = 30_000;
 /** The server holds each question for a second, or until there is something. */
 const POLL_MS = 200;
@@ -32,6 +33,8 @@ let lastHeard = 0;
 let generation = 0;
 let hiddenAt = 0;
 let hadBest = false;
+/** How long until the best way is tried again after another worked. */
+let soon = RETRY_SOON_MS;
 /** @type {(() => void) | null} */
 let hangUp = null;
 /** @type {any} */
@@ -221,6 +224,15 @@ function polling(opened, lost) {
   };
 }
 
+/** Whether vedette answers at all. */
+async function isThere() {
+  try {
+    return (await fetch('/-/healthy', { cache: 'no-store', signal: AbortSignal.timeout(THERE_MS) })).ok;
+  } catch {
+    return false;
+  }
+}
+
 function connect() {
   hangUp?.();
   clearTimeout(again);
@@ -235,14 +247,19 @@ function connect() {
     lastHeard = Date.now();
     tier.value = use;
     // What worked before does so again, most likely: vedette itself was away, and not the way to it.
-    if (use === 'ws') hadBest = true;
-    else if (hadBest) setTimeout(best, RETRY_SOON_MS);
+    if (use === 'ws') {
+      hadBest = true;
+      soon = RETRY_SOON_MS;
+    } else if (hadBest) setTimeout(best, soon);
     state.value = 'live';
     feedIsLive.value = true;
   };
-  const lost = () => {
+  const lost = async () => {
     if (mine !== generation) return;
-    failures += 1;
+    // While vedette is away, that a way fails says nothing of the way.
+    const there = await isThere();
+    if (mine !== generation) return;
+    if (there) failures += 1;
     if (failures >= FAILURES_PER_TIER) {
       rank = (rank + 1) % TIERS.length;
       failures = 0;
@@ -280,7 +297,11 @@ function best() {
     rank = 0;
     failures = 0;
     connect();
-  }, () => {}, true);
+  }, () => {
+    if (!hadBest) return;
+    soon = Math.min(2 * soon, RETRY_BEST_MS);
+    setTimeout(best, soon);
+  }, true);
 }
 
 /** The snapshot says from which id the feed goes on. */
