@@ -45,7 +45,7 @@ test('durations are read and written in Prometheus’s form', async () => {
 });
 
 test('the unit follows from the name and from what is done with it', async () => {
-  assert.deepEqual(await call('format', [['unitOf', 'node_memory_MemFree_bytes'], ['unitOf', 'rate(node_network_receive_bytes_total[1m])'], ['unitOf', 'histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[1m])))'], ['unitOf', 'sum(rate(http_requests_total[1m]))'], ['unitOf', 'node_load1'], ['unitOf', 'rate(node_cpu_seconds_total{mode="idle"}[1m])']]), ['bytes', 'bytes/s', 's', '/s', '', '']);
+  assert.deepEqual(await call('format', [['unitOf', 'node_memory_MemFree_bytes'], ['unitOf', 'rate(node_network_receive_bytes_total[1m])'], ['unitOf', 'histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[1m])))'], ['unitOf', 'sum(rate(http_requests_total[1m]))'], ['unitOf', 'node_load1'], ['unitOf', 'rate(node_cpu_seconds_total{mode="idle"}[1m])'], ['unitOf', 'sum(rate(errors_total{path="/a"}[5m])) / sum(rate(requests_total[5m]))'], ['unitOf', 'rate(requests_total{path="/a"}[5m])']]), ['bytes', 'bytes/s', 's', '/s', '', '', '', '/s']);
 });
 
 test('series are named by the fewest labels that tell them apart', async () => {

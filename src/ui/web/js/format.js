@@ -210,6 +210,8 @@ export function plural(count, one, many = `${one}s`) {
  * @param {string} name
  */
 export function unitOf(name) {
+  // What is divided by something has another unit, or none. Texts and ranges divide nothing.
+  if (name.replace(/\{[^}]*\}|\[[^\]]*\]/g, '').includes('/')) return '';
   const base = name.replace(/_(total|sum|bucket|count)$/, '');
   // A quantile of a histogram has the unit of what was measured, not of how often.
   const rate = /\b(rate|irate|increase)\(/.test(name) && !/\bhistogram_(quantile|avg)\(/.test(name);
