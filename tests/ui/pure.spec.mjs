@@ -15,7 +15,7 @@ before(async () => {
   page = await browser.newPage();
   // The files have an address of their own with every change of any of them.
   const index = await (await fetch(`${vedette.target}/ui/`)).text();
-  root = /(\/ui\/[0-9a-f]+)\/js\/app\.js/.exec(index)[1];
+  root = /(\/ui\/[^/]+)\/js\/app\.js/.exec(index)[1];
   await page.goto(`${vedette.target}${root}/icon.svg`);
 }, { timeout: 60_000 });
 
