@@ -41,9 +41,11 @@ impl Wanted {
                 "--subscribers" => wanted.subscribers = number() as usize,
                 "--rate" => wanted.rate = number(),
                 "--seconds" => wanted.seconds = number(),
+                // Whether it runs at all, as in CI.
+                "--test" => wanted = Wanted { subscribers: 20, rate: 20, seconds: 3 },
                 // What cargo adds.
                 "--bench" => {}
-                other => panic!("{other}? known: --subscribers, --rate, --seconds"),
+                other => panic!("{other}? known: --subscribers, --rate, --seconds, --test"),
             }
         }
         wanted
