@@ -7,16 +7,15 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::api::ApiError;
+use crate::api::logs::{Values, WantedLines, Wrong};
 use crate::api::params::Params;
 use crate::engine::feed::{Event, Topic, Topics};
-use crate::logs::{LogFilter, TextMatch};
-use crate::model::{LogLevel, LogLevels, StoredLine};
+use crate::logs::LogFilter;
+use crate::model::StoredLine;
 
 /// Log lines that a client is sent at once, the newest: nobody reads more, and a flood of them
 /// must not keep other events waiting.
 const LINES_MAX: usize = 500;
-/// Names, sources and the like that one filter may have.
-const VALUES_MAX: usize = 100;
 
 /// What a client wants.
 #[derive(Clone, Debug)]
@@ -38,99 +37,6 @@ impl Default for Subscription {
             logs: LogFilter::default(),
             all_lines: true,
         }
-    }
-}
-
-/// One value or many.
-#[derive(Debug, Default, Deserialize)]
-#[serde(untagged)]
-enum Values {
-    #[default]
-    None,
-    One(String),
-    Many(Vec<String>),
-}
-
-impl Values {
-    fn list(self, what: &str) -> Result<Vec<String>, String> {
-        let list = match self {
-            Values::None => Vec::new(),
-            Values::One(one) => vec![one],
-            Values::Many(many) => many,
-        };
-        if list.len() > VALUES_MAX {
-            return Err(format!(
-                "{what}: has {} values; at most {VALUES_MAX} are taken",
-                list.len()
-            ));
-        }
-        Ok(list)
-    }
-}
-
-/// Which lines, as a client says it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct WantedLines {
-    level: Option<String>,
-    levels: Values,
-    source: Values,
-    feature: Values,
-    environment: Values,
-    trace_id: Option<String>,
-    user_id: Option<String>,
-    q: Option<String>,
-    regex: Option<String>,
-    case: bool,
-}
-
-impl WantedLines {
-    fn filter(self) -> Result<LogFilter, String> {
-        let mut levels = LogLevels::ALL;
-        if let Some(level) = self.level.filter(|level| !level.is_empty()) {
-            let level: LogLevel = level.parse().map_err(|error| format!("level: {error}"))?;
-            levels = LogLevels::from_level_up(level);
-        }
-        let exactly = self.levels.list("levels")?;
-        if !exactly.is_empty() {
-            levels = LogLevels::NONE;
-            for level in exactly.iter().flat_map(|text| text.split(',')) {
-                let level = level.parse().map_err(|error| format!("levels: {error}"))?;
-                levels = levels.with(level);
-            }
-        }
-        let text = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let text_match = match (text(self.q), text(self.regex)) {
-            (Some(_), Some(_)) => return Err("q and regex exclude each other".to_owned()),
-            (Some(q), None) => Some(TextMatch::substring(&q, !self.case)),
-            (None, Some(regex)) => {
-                Some(TextMatch::regex(&regex).map_err(|error| format!("regex: {error}"))?)
-            }
-            (None, None) => None,
-        };
-        Ok(LogFilter {
-            levels,
-            sources: self.source.list("source")?,
-            features: self.feature.list("feature")?,
-            environments: self.environment.list("environment")?,
-            trace_id: text(self.trace_id),
-            user_id: text(self.user_id),
-            text: text_match,
-            ..LogFilter::default()
-        })
-    }
-
-    fn is_all(&self) -> bool {
-        let none = |values: &Values| match values {
-            Values::None => true,
-            Values::One(_) => false,
-            Values::Many(many) => many.is_empty(),
-        };
-        let empty = |text: &Option<String>| text.as_deref().unwrap_or("").is_empty();
-        [&self.levels, &self.source, &self.feature, &self.environment].into_iter().all(none)
-            && [&self.level, &self.trace_id, &self.user_id, &self.q, &self.regex]
-                .into_iter()
-                .all(empty)
     }
 }
 
@@ -169,22 +75,9 @@ impl Subscription {
                 subscription.topics = subscription.topics.with(topic);
             }
         }
-        let one = |name: &str| params.get(name).map(str::to_owned);
-        let many = |name| Values::Many(params.all(name).map(str::to_owned).collect());
-        let wanted = WantedLines {
-            level: one("level"),
-            levels: many("levels"),
-            source: many("source"),
-            feature: many("feature"),
-            environment: many("environment"),
-            trace_id: one("trace_id"),
-            user_id: one("user_id"),
-            q: one("q"),
-            regex: one("regex"),
-            case: matches!(params.get("case"), Some("1" | "true")),
-        };
-        subscription.want_lines(wanted).map_err(ApiError::bad_data)?;
-        let names = many("name").list("name").map_err(ApiError::bad_data)?;
+        subscription.want_lines(WantedLines::of_params(params)?)?;
+        let names = Values::Many(params.all("name").map(str::to_owned).collect());
+        let names = names.list().map_err(|error| ApiError::parameter("name", error))?;
         if !names.is_empty() {
             let names: BTreeSet<String> = names.into_iter().collect();
             let all = Topic::ALL.into_iter().filter(|topic| *topic != Topic::Logs);
@@ -209,10 +102,13 @@ impl Subscription {
             let invalid = |error| format!("filter.{name}: {error}");
             if topic == Topic::Logs {
                 let wanted = serde_json::from_value(wanted).map_err(invalid)?;
-                after.want_lines(wanted).map_err(|error| format!("filter.{name}: {error}"))?;
+                after
+                    .want_lines(wanted)
+                    .map_err(|wrong| format!("filter.{name}: {}: {}", wrong.field, wrong.reason))?;
             } else {
                 let wanted: WantedNames = serde_json::from_value(wanted).map_err(invalid)?;
-                let names = wanted.name.list("name")?;
+                let names = wanted.name.list();
+                let names = names.map_err(|error| format!("filter.{name}: name: {error}"))?;
                 after.names.insert(topic, names.into_iter().collect());
             }
         }
@@ -220,7 +116,7 @@ impl Subscription {
         Ok(())
     }
 
-    fn want_lines(&mut self, wanted: WantedLines) -> Result<(), String> {
+    fn want_lines(&mut self, wanted: WantedLines) -> Result<(), Wrong> {
         self.all_lines = wanted.is_all();
         self.logs = wanted.filter()?;
         Ok(())

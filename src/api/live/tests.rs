@@ -199,7 +199,13 @@ async fn topics_and_filters_are_each_clients_own() {
     for (said, error) in [
         (json!({"subscribe": ["weather"]}), "\"weather\" is no topic"),
         (json!({"filter": {"logs": {"regex": "("}}}), "filter.logs: regex: "),
-        (json!({"filter": {"logs": {"level": "loud"}}}), "is no level"),
+        (json!({"filter": {"logs": {"level": "loud"}}}), "filter.logs: level: "),
+        (json!({"filter": {"logs": {"level": "warn", "levels": ["info"]}}}), "not both"),
+        (json!({"filter": {"logs": {"q": "x".repeat(5000)}}}), "filter.logs: q: 5000 bytes"),
+        (
+            json!({"filter": {"checks": {"name": vec!["a"; 101]}}}),
+            "filter.checks: name: 101 values",
+        ),
         (json!({"please": 1}), "unknown field"),
     ] {
         let answer = say(&mut client, said).await;

@@ -12,6 +12,7 @@ mod parameters;
 mod read;
 mod receive;
 mod repeated;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::decode::logs::LogsError as DecodeError;
 use crate::engine::logs::LogsError;
 
 pub(super) use repeated::Repeated;
+pub(super) use wanted::{Values, WantedLines, Wrong};
 
 use super::state::App;
 use super::{ApiError, ErrorKind};

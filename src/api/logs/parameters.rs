@@ -2,8 +2,10 @@
 
 use crate::api::ApiError;
 use crate::api::params::{Params, parse_duration, parse_time};
-use crate::logs::{LogFilter, Order, PAGE_LINES_MAX, TextMatch};
-use crate::model::{LogId, LogLevel, LogLevels, Timestamp};
+use crate::logs::{LogFilter, Order, PAGE_LINES_MAX};
+use crate::model::{LogId, Timestamp};
+
+use super::wanted::WantedLines;
 
 /// The parameters of [`filter`].
 pub(super) const FILTER: [&str; 13] = [
@@ -21,10 +23,6 @@ pub(super) const FILTER: [&str; 13] = [
     "regex",
     "timeout",
 ];
-/// Values of one parameter that may be given many times.
-const VALUES_MAX: usize = 100;
-/// The longest value, in bytes. Expressions have a bound of their own besides.
-const VALUE_BYTES_MAX: usize = 4096;
 /// Lines of one page, unless asked for another number.
 const PAGE: usize = 100;
 /// From so many on a number is a time in milliseconds: in seconds it would be in the year 5138.
@@ -54,75 +52,6 @@ fn time(params: &Params, name: &str) -> Result<Option<Timestamp>, ApiError> {
     }
 }
 
-/// The values of a parameter that may be given many times: any of them.
-fn any_of(params: &Params, name: &str) -> Result<Vec<String>, ApiError> {
-    let values: Vec<String> = params.all(name).map(str::to_owned).collect();
-    if values.len() > VALUES_MAX {
-        let said = format!("{} values; give at most {VALUES_MAX}", values.len());
-        return Err(ApiError::parameter(name, said));
-    }
-    for value in &values {
-        bounded(name, value)?;
-    }
-    Ok(values)
-}
-
-fn bounded<'v>(name: &str, value: &'v str) -> Result<&'v str, ApiError> {
-    if value.len() <= VALUE_BYTES_MAX {
-        return Ok(value);
-    }
-    let said = format!("{} bytes; give at most {VALUE_BYTES_MAX}", value.len());
-    Err(ApiError::parameter(name, said))
-}
-
-/// One value, if it is given.
-fn one(params: &Params, name: &str) -> Result<Option<String>, ApiError> {
-    params.get(name).map(|value| bounded(name, value).map(str::to_owned)).transpose()
-}
-
-fn levels(params: &Params) -> Result<LogLevels, ApiError> {
-    let read = |name: &str, text: &str| {
-        text.parse::<LogLevel>().map_err(|error| ApiError::parameter(name, error))
-    };
-    let each: Vec<&str> = params
-        .all("levels")
-        .flat_map(|text| text.split(','))
-        .filter(|word| !word.trim().is_empty())
-        .collect();
-    match (params.get("level"), each.as_slice()) {
-        (None, []) => Ok(LogLevels::ALL),
-        (Some(least), []) => Ok(LogLevels::from_level_up(read("level", least)?)),
-        (None, each) => {
-            each.iter().try_fold(LogLevels::NONE, |set, text| Ok(set.with(read("levels", text)?)))
-        }
-        (Some(_), _) => Err(ApiError::parameter(
-            "level",
-            "give level, the mildest, or levels, which ones exactly; not both",
-        )),
-    }
-}
-
-fn text(params: &Params) -> Result<Option<TextMatch>, ApiError> {
-    let ignore_case = match params.get("case") {
-        None | Some("0" | "false") => true,
-        Some("1" | "true") => false,
-        Some(other) => {
-            return Err(ApiError::parameter("case", format!("{other:?} is neither 0 nor 1")));
-        }
-    };
-    match (one(params, "q")?, one(params, "regex")?) {
-        (None, None) => Ok(None),
-        (Some(text), None) => Ok(Some(TextMatch::substring(&text, ignore_case))),
-        (None, Some(pattern)) => {
-            let pattern = TextMatch::regex(&pattern);
-            pattern.map(Some).map_err(|error| ApiError::parameter("regex", error))
-        }
-        (Some(_), Some(_)) => {
-            Err(ApiError::parameter("regex", "give q, a text, or regex, an expression; not both"))
-        }
-    }
-}
-
 /// Which lines are asked for.
 pub(super) fn filter(params: &Params) -> Result<LogFilter, ApiError> {
     let (from, until) = (time(params, "from")?, time(params, "until")?);
@@ -131,17 +60,7 @@ pub(super) fn filter(params: &Params) -> Result<LogFilter, ApiError> {
     {
         return Err(ApiError::parameter("until", "is before from"));
     }
-    Ok(LogFilter {
-        from,
-        until,
-        levels: levels(params)?,
-        sources: any_of(params, "source")?,
-        features: any_of(params, "feature")?,
-        environments: any_of(params, "environment")?,
-        trace_id: one(params, "trace_id")?,
-        user_id: one(params, "user_id")?,
-        text: text(params)?,
-    })
+    Ok(LogFilter { from, until, ..WantedLines::of_params(params)?.filter()? })
 }
 
 /// `order`: newest (unless it says) or oldest first.
@@ -203,7 +122,7 @@ mod tests {
     use axum::http::HeaderMap;
 
     use super::*;
-    use crate::model::LogLine;
+    use crate::model::{LogLevel, LogLine};
 
     fn params(query: &str) -> Params {
         let uri = format!("/x?{query}").parse().expect("a URI");
