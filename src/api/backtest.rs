@@ -62,7 +62,9 @@ pub(super) async fn of_name(
         let message = "rule: the path names one; send a definition to /api/v1/rules/backtest";
         return Err(ApiError::bad_data(message));
     }
-    let (rule, interval_ms) = app.engine()?.ruler.alerting_rule(&name).ok_or_else(|| {
+    let ruler = &app.engine()?.ruler;
+    ruler.settle().await;
+    let (rule, interval_ms) = ruler.alerting_rule(&name).ok_or_else(|| {
         ApiError::new(ErrorKind::NotFound, format!("there is no alerting rule named {name:?}"))
     })?;
     play(&app, AlertRule::clone(&rule), interval_ms, asked).await

@@ -112,6 +112,7 @@ pub(super) async fn explain(
     Path(name): Path<String>,
 ) -> Result<Response<Body>, ApiError> {
     let ruler = &app.engine()?.ruler;
+    ruler.settle().await;
     let list = ruler.list();
     let mut found: Vec<(&Arc<LiveGroup>, usize, &LiveAlerting)> = list
         .iter()

@@ -30,7 +30,9 @@ pub(super) async fn rules(
     let params = read_params(&app, request).await?;
     let wanted = Wanted::read(&params)?;
     let page = Page::read(&params)?;
-    let mut groups: Vec<Arc<LiveGroup>> = app.engine()?.ruler.list().to_vec();
+    let ruler = &app.engine()?.ruler;
+    ruler.settle().await;
+    let mut groups: Vec<Arc<LiveGroup>> = ruler.list().to_vec();
     groups.sort_by(|a, b| (&a.file, &a.group.name).cmp(&(&b.file, &b.group.name)));
     groups.retain(|group| wanted.group(group));
     let start = page.start(&groups)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Settings;
-use crate::engine::watch::{Catalog, Policy, Watch, WatchError};
+use crate::engine::watch::{Catalog, Channels, Policy, Watch, WatchError};
 use crate::incidents::Suppressions;
 use crate::model::IncidentStatus;
 use crate::telemetry::Telemetry;
@@ -30,14 +30,14 @@ pub(super) struct Informed {
 
 impl Informed {
     fn policy(&self, settings: &Settings) -> Policy {
-        let channels = self.catalog.channels.list();
         let external_url = match settings.notify.external_url.is_empty() {
             true => own_url(settings, self.address),
             false => settings.notify.external_url.trim_end_matches('/').to_owned(),
         };
         Policy {
             route: settings.notify.root(),
-            channels: channels.values().map(|channel| channel.definition.clone()).collect(),
+            channels: self.catalog.now(),
+            followed: Some(Arc::clone(&self.catalog) as Arc<dyn Channels>),
             reopen_within_ms: settings.incidents.reopen_within.millis(),
             retention_ms: settings.incidents.retention.millis(),
             external_url,

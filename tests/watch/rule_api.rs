@@ -108,3 +108,26 @@ fn built_in_rules_say_which_metric_they_wait_for() {
         answer["data"]["waiting_for"].is_null() && answer["data"]["health"] == "ok"
     });
 }
+
+/// The second request must see what the first one was told that is done.
+#[test]
+fn a_rule_is_there_as_soon_as_it_is_acknowledged() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let daemon = Daemon::start_with(directory.path(), &[], &QUIET);
+    for round in 0..20 {
+        let name = format!("rule-{round}");
+        let definition = json!({"name": name, "expr": "up == 0", "interval": 3600});
+        let (status, made) = daemon.post("/api/v1/rules", &definition.to_string());
+        assert_eq!(status, 201, "{made}");
+        let path = format!("/api/v1/rules/{name}");
+        let (status, explained) = daemon.get(&format!("{path}/explain"));
+        assert_eq!(status, 200, "{explained}");
+        assert_eq!(explained["data"]["query"], "up == 0");
+        let changed = json!({"expr": "up == 1"}).to_string();
+        assert_eq!(daemon.send("PATCH", &path, "", &changed).0, 200);
+        let (_, listed) = daemon.get("/api/v1/rules");
+        assert_eq!(listed["data"]["groups"][0]["rules"][0]["query"], "up == 1", "{listed}");
+        assert_eq!(daemon.send("DELETE", &path, "", "").0, 200);
+        assert_eq!(daemon.get(&format!("{path}/explain")).0, 404);
+    }
+}

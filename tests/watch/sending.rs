@@ -156,3 +156,25 @@ fn the_dead_mans_switch_is_held_while_the_watch_works() {
         arrived.recv_timeout(PATIENCE).expect("a ping").answer();
     }
 }
+
+/// The second request must see what the first one was told that is done.
+#[test]
+fn a_channel_is_used_as_it_was_last_acknowledged() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (url, arrived) = receiver();
+    std::thread::spawn(move || arrived.into_iter().for_each(Arrived::answer));
+    let daemon = Daemon::start_with(directory.path(), &[], &QUIET);
+    for round in 0..20 {
+        for (url, outcome) in [(url.as_str(), "delivered"), ("http://127.0.0.1:1/", "failed")] {
+            let channel = json!({"name": "ops", "kind": "webhook", "settings": {"url": url}});
+            let (status, put) =
+                daemon.send("PUT", "/api/v1/channels/ops", "", &channel.to_string());
+            assert!(matches!(status, 200 | 201), "{put}");
+            let (status, tested) = daemon.post("/api/v1/channels/ops/test", "");
+            assert_eq!(status, 200, "round {round}: {tested}");
+            assert_eq!(tested["data"]["outcome"], outcome, "round {round}: {tested}");
+        }
+        assert_eq!(daemon.send("DELETE", "/api/v1/channels/ops", "", "").0, 200);
+        assert_eq!(daemon.post("/api/v1/channels/ops/test", "").0, 404);
+    }
+}

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::engine::watch::{ActError, Catalog, Definitions, Watch};
+use crate::engine::watch::{ActError, Catalog, Channels, Watch};
 use crate::model::{ChannelDefinition, Name};
 use crate::notify::retry::Failure;
 use crate::senders::{Clients, Prepared};
@@ -63,6 +63,7 @@ pub type Prepare = dyn Fn(&ChannelDefinition, &Clients) -> Result<Prepared, Stri
 /// What all workers share.
 struct Tools {
     ledger: Arc<dyn Ledger>,
+    channels: Arc<dyn Channels>,
     clock: Arc<dyn Clock>,
     telemetry: Arc<Telemetry>,
     clients: Clients,
@@ -91,14 +92,13 @@ impl Outbox {
         telemetry: Arc<Telemetry>,
         alive: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
-        let channels = catalog.channels.changes();
-        let defined = Arc::clone(catalog);
-        let list = move || all_channels(&defined.channels);
+        let changes = catalog.channels.changes();
         let (reports, _) = broadcast::channel(REPORTS_MAX);
         let (stop, stopped) = watch::channel(false);
         let clients = Clients::default();
         let tools = Arc::new(Tools {
             ledger: Arc::new(watch.clone()),
+            channels: Arc::clone(catalog) as Arc<dyn Channels>,
             clock: Arc::clone(&clock),
             telemetry,
             clients: clients.clone(),
@@ -107,8 +107,7 @@ impl Outbox {
             reports: reports.clone(),
             settings: settings.clone(),
         });
-        let supervisor =
-            tokio::spawn(supervisor::run(tools, channels, Box::new(list), stopped.clone()));
+        let supervisor = tokio::spawn(supervisor::run(tools, changes, stopped.clone()));
         let deadman = tokio::spawn(deadman::run(
             watch.clone(),
             clients,
@@ -154,11 +153,6 @@ impl Outbox {
             }
         }
     }
-}
-
-/// The channels as workers see them.
-fn all_channels(definitions: &Definitions<ChannelDefinition>) -> Vec<Arc<ChannelDefinition>> {
-    definitions.list().values().map(|defined| Arc::new(defined.definition.clone())).collect()
 }
 
 /// Checks the channels of a settings file.

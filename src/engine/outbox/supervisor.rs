@@ -11,40 +11,39 @@ use crate::engine::watch::{Outcome, Sent};
 use crate::model::{ChannelDefinition, Name};
 
 use super::Tools;
-use super::worker::{self, Job};
+use super::worker;
 
 /// How often workers and gauges are looked after when nothing changes.
 const ROUND: Duration = Duration::from_secs(15);
 
-pub(super) type List = Box<dyn Fn() -> Vec<Arc<ChannelDefinition>> + Send + Sync>;
-
 struct Running {
-    job: watch::Sender<Job>,
+    /// What the worker was last told of.
+    channel: ChannelDefinition,
+    wake: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
 /// Follows definitions and what waits until the stop.
 pub(super) async fn run(
     tools: Arc<Tools>,
-    mut channels: watch::Receiver<u64>,
-    list: List,
+    mut changes: watch::Receiver<u64>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut changed = tools.ledger.changed();
     let mut running: BTreeMap<Name, Running> = BTreeMap::new();
     while !*stopped.borrow() {
         changed.borrow_and_update();
-        channels.borrow_and_update();
-        look(&tools, &list, &mut running, &stopped).await;
+        changes.borrow_and_update();
+        look(&tools, &mut running, &stopped).await;
         tokio::select! {
             _ = stopped.changed() => break,
             going = changed.changed() => if going.is_err() { break },
-            going = channels.changed() => if going.is_err() { break },
+            going = changes.changed() => if going.is_err() { break },
             () = tokio::time::sleep(ROUND) => {}
         }
     }
-    for (_, Running { job, task }) in running {
-        drop(job);
+    for (_, Running { wake, task, .. }) in running {
+        drop(wake);
         // A worker hears the stop itself; what it has under way is dropped with it.
         task.abort();
     }
@@ -52,33 +51,32 @@ pub(super) async fn run(
 
 async fn look(
     tools: &Arc<Tools>,
-    list: &List,
     running: &mut BTreeMap<Name, Running>,
     stopped: &watch::Receiver<bool>,
 ) {
-    let defined: BTreeMap<Name, Arc<ChannelDefinition>> =
-        list().into_iter().map(|channel| (channel.name.clone(), channel)).collect();
+    let defined = tools.channels.now().into_iter().map(|channel| (channel.name.clone(), channel));
+    let defined: BTreeMap<Name, ChannelDefinition> = defined.collect();
     running.retain(|name, worker| {
         if worker.task.is_finished() {
             tracing::error!(channel = %name, "the worker of a channel ended; it is started again");
             return false;
         }
-        // Dropping the job ends the worker of a channel that is gone.
+        // Dropping its waker ends the worker of a channel that is gone.
         defined.contains_key(name)
     });
     for (name, channel) in &defined {
-        match running.get(name) {
+        match running.get_mut(name) {
+            Some(worker) if worker.channel == *channel => {}
             Some(worker) => {
-                worker.job.send_if_modified(|job| {
-                    let other = *job.channel != **channel;
-                    job.channel = Arc::clone(channel);
-                    other
-                });
+                worker.channel = channel.clone();
+                worker.wake.send_replace(());
             }
             None => {
-                let (job, jobs) = watch::channel(Job { channel: Arc::clone(channel) });
-                let task = tokio::spawn(worker::run(Arc::clone(tools), jobs, stopped.clone()));
-                running.insert(name.clone(), Running { job, task });
+                let (wake, woken) = watch::channel(());
+                let working =
+                    worker::run(Arc::clone(tools), channel.clone(), woken, stopped.clone());
+                let task = tokio::spawn(working);
+                running.insert(name.clone(), Running { channel: channel.clone(), wake, task });
             }
         }
     }

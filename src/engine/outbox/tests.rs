@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Ledger, Report, Tools, supervisor};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::engine::watch::{Outcome, Sent, WatchError};
+use crate::engine::watch::{Channels, Outcome, Sent, WatchError};
 use crate::model::{
     ChannelDefinition, Delivery, DeliveryState, Name, NotificationReason as Reason, NotifiedAlert,
     Severity, Timestamp,
@@ -132,20 +132,32 @@ impl Sender for Scripted {
     }
 }
 
+struct List(Mutex<Vec<ChannelDefinition>>);
+
+impl Channels for List {
+    fn now(&self) -> Vec<ChannelDefinition> {
+        self.0.lock().expect("held").clone()
+    }
+
+    fn find(&self, name: &Name) -> Option<ChannelDefinition> {
+        self.now().into_iter().find(|channel| channel.name == *name)
+    }
+}
+
 struct Stage {
     ledger: Arc<Memory>,
     scripts: Arc<Mutex<BTreeMap<String, Script>>>,
     sent: Arc<Mutex<Vec<(Duration, Outgoing)>>>,
-    channels: Arc<Mutex<Vec<Arc<ChannelDefinition>>>>,
+    channels: Arc<List>,
     changes: watch::Sender<u64>,
     reports: broadcast::Receiver<Report>,
     _stop: watch::Sender<bool>,
     _settings: watch::Sender<Arc<Settings>>,
 }
 
-fn channel(name: &str, kind: &str) -> Arc<ChannelDefinition> {
+fn channel(name: &str, kind: &str) -> ChannelDefinition {
     let json = serde_json::json!({"name": name, "kind": kind});
-    Arc::new(serde_json::from_value(json).expect("a channel"))
+    serde_json::from_value(json).expect("a channel")
 }
 
 impl Stage {
@@ -183,8 +195,11 @@ impl Stage {
                 Ok(Prepared { sender: Arc::new(sender), timeout, pace })
             }
         };
+        let channels: Vec<_> = channels.iter().map(|(name, kind)| channel(name, kind)).collect();
+        let channels = Arc::new(List(Mutex::new(channels)));
         let tools = Arc::new(Tools {
             ledger: Arc::clone(&ledger) as Arc<dyn Ledger>,
+            channels: Arc::clone(&channels) as Arc<dyn Channels>,
             clock: Arc::new(PausedClock(began)),
             telemetry: Arc::new(Telemetry::new()),
             clients: Clients::default(),
@@ -193,13 +208,9 @@ impl Stage {
             reports: reporting,
             settings: changed,
         });
-        let channels: Vec<_> = channels.iter().map(|(name, kind)| channel(name, kind)).collect();
-        let channels = Arc::new(Mutex::new(channels));
         let changes = watch::Sender::new(0);
         let (stop, stopped) = watch::channel(false);
-        let defined = Arc::clone(&channels);
-        let list = Box::new(move || defined.lock().expect("held").clone());
-        tokio::spawn(supervisor::run(tools, changes.subscribe(), list, stopped));
+        tokio::spawn(supervisor::run(tools, changes.subscribe(), stopped));
         let _settings = settings;
         Stage { ledger, scripts, sent, channels, changes, reports, _stop: stop, _settings }
     }
@@ -409,7 +420,7 @@ async fn a_mended_definition_is_used_at_once_and_a_removed_one_gives_up_what_wai
     let stage = Stage::begin(&[]);
     let broken = serde_json::json!({"name": "ops", "kind": "webhook", "settings": {"broken": 1}});
     let broken: ChannelDefinition = serde_json::from_value(broken).expect("a channel");
-    *stage.channels.lock().expect("held") = vec![Arc::new(broken)];
+    *stage.channels.0.lock().expect("held") = vec![broken];
     stage.changes.send_modify(|count| *count += 1);
     stage.ledger.put(firing(1, "ops", "a"));
     pass(600).await;
@@ -417,7 +428,7 @@ async fn a_mended_definition_is_used_at_once_and_a_removed_one_gives_up_what_wai
     assert_eq!(waiting.state, DeliveryState::Pending);
     assert_eq!(waiting.last_error.as_deref(), Some("settings.broken: is broken"));
 
-    *stage.channels.lock().expect("held") = vec![channel("ops", "webhook")];
+    *stage.channels.0.lock().expect("held") = vec![channel("ops", "webhook")];
     stage.changes.send_modify(|count| *count += 1);
     stage.ledger.put(firing(2, "ops", "b"));
     pass(1).await;
@@ -425,7 +436,7 @@ async fn a_mended_definition_is_used_at_once_and_a_removed_one_gives_up_what_wai
     pass(301).await;
     assert_eq!(stage.state(1), DeliveryState::Delivered);
 
-    stage.channels.lock().expect("held").clear();
+    stage.channels.0.lock().expect("held").clear();
     stage.changes.send_modify(|count| *count += 1);
     stage.ledger.put(firing(3, "ops", "c"));
     pass(20).await;
@@ -434,6 +445,22 @@ async fn a_mended_definition_is_used_at_once_and_a_removed_one_gives_up_what_wai
         stage.ledger.get(3).last_error.as_deref(),
         Some("the channel does not exist any more")
     );
+}
+
+/// Whoever changes a channel and has it send at once is answered before anybody was told of the
+/// change: neither message may go the way that was before.
+#[tokio::test(start_paused = true)]
+async fn what_is_decided_after_a_change_goes_the_new_way() {
+    let stage = Stage::begin(&[("ops", "webhook")]);
+    pass(1).await;
+    let broken = serde_json::json!({"name": "ops", "kind": "webhook", "settings": {"broken": 1}});
+    let broken: ChannelDefinition = serde_json::from_value(broken).expect("a channel");
+    *stage.channels.0.lock().expect("held") = vec![broken];
+    stage.ledger.put(firing(1, "ops", "a"));
+    tokio::task::yield_now().await;
+    assert!(stage.sent_keys().is_empty(), "sent by the definition before");
+    pass(1).await;
+    assert_eq!(stage.state(1), DeliveryState::Pending);
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,15 +30,9 @@ const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// How long to wait before an outcome is written down again that could not be.
 const SETTLE_AGAIN_MAX: Duration = Duration::from_secs(30);
 
-/// What a worker is to do.
-#[derive(Clone)]
-pub(super) struct Job {
-    pub(super) channel: Arc<ChannelDefinition>,
-}
-
 struct Worker {
     tools: Arc<Tools>,
-    channel: Arc<ChannelDefinition>,
+    channel: ChannelDefinition,
     prepared: Result<Prepared, String>,
     bucket: Bucket,
     began: Instant,
@@ -55,22 +49,22 @@ enum Step {
     Wait(Duration),
 }
 
-/// Works until the channel is gone or the daemon stops.
+/// Works until the channel is gone, when nobody holds the waker any more, or the daemon stops.
 pub(super) async fn run(
     tools: Arc<Tools>,
-    mut jobs: watch::Receiver<Job>,
+    channel: ChannelDefinition,
+    mut woken: watch::Receiver<()>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut changed = tools.ledger.changed();
-    let channel = Arc::clone(&jobs.borrow_and_update().channel);
     let mut worker = Worker::new(tools, channel);
     while !*stopped.borrow() {
         changed.borrow_and_update();
-        if jobs.has_changed().is_err() {
+        if woken.has_changed().is_err() {
             return;
         }
-        let channel = Arc::clone(&jobs.borrow_and_update().channel);
-        worker.take_up(channel);
+        woken.borrow_and_update();
+        worker.take_up();
         let pending = worker.mine();
         match worker.next(&pending) {
             Step::Send(joined, created_at, attempts) => {
@@ -83,7 +77,7 @@ pub(super) async fn run(
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
                     going = changed.changed() => if going.is_err() { return },
-                    going = jobs.changed() => if going.is_err() { return },
+                    going = woken.changed() => if going.is_err() { return },
                     _ = stopped.changed() => return,
                 }
                 worker.renew().await;
@@ -93,7 +87,7 @@ pub(super) async fn run(
 }
 
 impl Worker {
-    fn new(tools: Arc<Tools>, channel: Arc<ChannelDefinition>) -> Self {
+    fn new(tools: Arc<Tools>, channel: ChannelDefinition) -> Self {
         let now = Instant::now();
         let prepared = prepare(&tools, &channel);
         let pace = prepared.as_ref().map(|p| p.pace).unwrap_or_default();
@@ -109,11 +103,11 @@ impl Worker {
         }
     }
 
-    /// A changed definition is tried at once: somebody mended it.
-    fn take_up(&mut self, channel: Arc<ChannelDefinition>) {
-        if *channel == *self.channel {
-            return;
-        }
+    /// Goes by how the channel is defined now: what was decided after a change must not be sent the
+    /// way that was before it. A changed definition is tried at once: somebody mended it.
+    fn take_up(&mut self) {
+        let newest = self.tools.channels.find(&self.channel.name);
+        let Some(channel) = newest.filter(|newest| *newest != self.channel) else { return };
         self.channel = channel;
         self.prepared = prepare(&self.tools, &self.channel);
         let pace = self.prepared.as_ref().map(|p| p.pace).unwrap_or_default();

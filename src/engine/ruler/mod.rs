@@ -25,12 +25,12 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::decode::admit::Refusals;
-use crate::model::{Row, RuleMode, Timestamp};
+use crate::model::{Name, ObjectiveDefinition, Row, RuleDefinition, RuleMode, Timestamp};
 use crate::rules::{AlertRule, AlertStates, GroupState, RuleFile};
 use crate::telemetry::Way;
 
 use super::Pipeline;
-use super::watch::{Catalog, Watch};
+use super::watch::{Catalog, Defined, Watch};
 
 use plan::{Planned, plan};
 use restore::{Gone, Stored};
@@ -94,6 +94,24 @@ struct Running {
     stopped: bool,
     /// Rules that are gone and whose end is not committed yet.
     gone: Vec<Gone>,
+    /// Definitions of ours that were taken up last.
+    seen: Option<Ours>,
+}
+
+/// Definitions of ours at a moment.
+struct Ours {
+    rules: Arc<BTreeMap<Name, Arc<Defined<RuleDefinition>>>>,
+    objectives: Arc<BTreeMap<Name, Arc<Defined<ObjectiveDefinition>>>>,
+}
+
+impl Ours {
+    fn of(catalog: &Catalog) -> Ours {
+        Ours { rules: catalog.rules.list(), objectives: catalog.objectives.list() }
+    }
+
+    fn is(&self, other: &Ours) -> bool {
+        Arc::ptr_eq(&self.rules, &other.rules) && Arc::ptr_eq(&self.objectives, &other.objectives)
+    }
 }
 
 /// What alerting rules were before a change: the rule, and how it fared.
@@ -172,6 +190,17 @@ impl Ruler {
         self.apply(&mut running).await;
     }
 
+    /// Takes up definitions that have changed and were not seen yet: whoever has just made one and
+    /// asks for it must find it.
+    pub async fn settle(&self) {
+        let mut running = self.plan.lock().await;
+        let seen = running.seen.as_ref();
+        let is_new = seen.is_some_and(|seen| !seen.is(&Ours::of(&self.catalog)));
+        if is_new && !running.stopped {
+            self.apply(&mut running).await;
+        }
+    }
+
     /// Takes up changes of definitions as they happen, until all that could change them is gone.
     pub async fn follow(self: Arc<Self>) {
         let mut changes = self.catalog.rules.changes();
@@ -209,6 +238,8 @@ impl Ruler {
 
     async fn apply(&self, running: &mut Running) {
         let now = self.shared.clock.now();
+        // Before the plan reads them: what changes meanwhile is new.
+        running.seen = Some(Ours::of(&self.catalog));
         let mut stored = match running.started_at {
             Some(_) => Stored::default(),
             None => self.stored().await,

@@ -141,7 +141,8 @@ impl Book {
         let mut rounds = self.rounds;
         let store = Arc::clone(self.tsdb.store());
         let state = Arc::clone(&self.state);
-        let mut draft = Draft::new(&state, policy.as_deref(), now, &mut self.ids, &store);
+        let in_force = policy.as_deref().map(Policy::current);
+        let mut draft = Draft::new(&state, in_force.as_ref(), now, &mut self.ids, &store);
         draft.witness = self.witness.get().map(|witness| &**witness);
         let count = requests.len();
         let mut replies = Vec::with_capacity(count);

@@ -3,12 +3,13 @@
 use crate::config::Settings;
 use crate::model::{
     ChannelDefinition, CheckDefinition, Definition, ExperimentDefinition, FeatureDefinition,
-    MaintenanceWindow, ObjectiveDefinition, Origin, ProviderDefinition, RuleDefinition, Timestamp,
+    MaintenanceWindow, Name, ObjectiveDefinition, Origin, ProviderDefinition, RuleDefinition,
+    Timestamp,
 };
 use crate::rules::default_rules;
 use crate::store::{DocumentKind, Store, StoreError};
 
-use super::Definitions;
+use super::{Channels, Definitions};
 
 /// All definitions, by kind.
 pub struct Catalog {
@@ -63,6 +64,16 @@ impl Catalog {
         self.experiments.set_fixed(of_file(&settings.experiment), now).await;
         self.features.set_fixed(of_file(&settings.feature), now).await;
         self.providers.set_fixed(of_file(&settings.provider), now).await;
+    }
+}
+
+impl Channels for Catalog {
+    fn now(&self) -> Vec<ChannelDefinition> {
+        self.channels.list().values().map(|channel| channel.definition.clone()).collect()
+    }
+
+    fn find(&self, name: &Name) -> Option<ChannelDefinition> {
+        self.channels.get(name.as_str()).map(|channel| channel.definition.clone())
     }
 }
 

@@ -40,7 +40,7 @@ pub use feed::{Change, incident_json};
 pub use ids::Randomness;
 pub use muting::Muting;
 pub use outbox::{Outcome, Sent};
-pub use policy::Policy;
+pub use policy::{Channels, Policy};
 pub use rehearsal::{Rehearsal, Rehearsed};
 pub use silences::{SilenceError, Silences};
 pub use state::State;

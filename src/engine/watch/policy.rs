@@ -5,15 +5,27 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::incidents::{NoSuppressions, Suppressions};
-use crate::model::{ChannelDefinition, Route};
+use crate::model::{ChannelDefinition, Name, Route};
+
+/// Who knows the channels that there are at a moment.
+pub trait Channels: Send + Sync {
+    /// All of them.
+    fn now(&self) -> Vec<ChannelDefinition>;
+
+    /// One of them.
+    fn find(&self, name: &Name) -> Option<ChannelDefinition>;
+}
 
 /// What decisions depend on.
 #[derive(Clone)]
 pub struct Policy {
     /// The tree of routes.
     pub route: Route,
-    /// All channels, by name.
+    /// All channels.
     pub channels: Vec<ChannelDefinition>,
+    /// Who is asked for the channels of the moment of a decision: whoever makes one and uses it at
+    /// once must not find it missing. Without it the channels stay as they are above.
+    pub followed: Option<Arc<dyn Channels>>,
     /// An alert that fires again so soon (ms) after its end reopens its incident.
     pub reopen_within_ms: i64,
     /// The most incidents that are not resolved.
@@ -34,6 +46,7 @@ impl Default for Policy {
         Policy {
             route: Route::default(),
             channels: Vec::new(),
+            followed: None,
             reopen_within_ms: 15 * 60_000,
             open_max: 10_000,
             retention_ms: RETENTION_MS,
@@ -53,6 +66,15 @@ impl fmt::Debug for Policy {
 }
 
 impl Policy {
+    /// This with the channels of now.
+    pub(super) fn current(&self) -> Policy {
+        let mut policy = self.clone();
+        if let Some(followed) = &self.followed {
+            policy.channels = followed.now();
+        }
+        policy
+    }
+
     /// A channel by its name.
     pub fn channel(&self, name: &str) -> Option<&ChannelDefinition> {
         self.channels.iter().find(|channel| channel.name.as_str() == name)

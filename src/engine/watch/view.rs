@@ -138,7 +138,7 @@ impl View {
 
     /// The same settings with no incident, on paper. `None` before there are settings.
     pub fn rehearsal(&self) -> Option<Rehearsal> {
-        let policy = Policy::clone(self.policy.as_deref()?);
+        let policy = self.policy.as_deref()?.current();
         Some(Rehearsal::new(policy, Arc::clone(&self.store)))
     }
 
@@ -291,7 +291,7 @@ impl View {
         channels: &[Name],
     ) -> Result<Vec<RouteExplained>, Suppression> {
         let Some(policy) = &self.policy else { return Ok(Vec::new()) };
-        let ways = ways(policy, None, labels, severity, channels)?;
+        let ways = ways(&policy.current(), None, labels, severity, channels)?;
         Ok(ways.into_iter().map(|way| self.explained(way)).collect())
     }
 
