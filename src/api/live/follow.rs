@@ -1,7 +1,6 @@
 //! One follower: how far it is, what it is handed next, and when it is let go.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
@@ -121,8 +120,8 @@ pub(super) struct Follower {
     /// gone without any fault of its own.
     is_under_way: bool,
     heartbeat_at: Instant,
-    /// How long after the beginning of a round it looks for more.
-    turn: Duration,
+    /// In which part of a round it looks for more.
+    turn: u32,
     _place: Place,
 }
 
@@ -261,7 +260,7 @@ impl Follower {
             if is_round {
                 self.is_behind = true;
                 // Not all at once: whoever else has something to do comes in between.
-                tokio::time::sleep(self.turn).await;
+                tokio::time::sleep(self.app.live.turn_after(self.turn)).await;
                 continue;
             }
             self.heartbeat_at = Instant::now() + self.app.live.pace.heartbeat;

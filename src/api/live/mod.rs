@@ -28,6 +28,9 @@ use super::{ApiError, ErrorKind};
 
 /// Into how many parts the clients of a round are divided.
 const TURNS: u32 = 8;
+/// So many clients are waited for twice as long as a few: each round writes to each of them, and
+/// others want the machine too.
+const MANY: usize = 500;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -39,8 +42,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
 /// How fast clients are served, and how long they are waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// After a first event, how long others are waited for: all followers then take what came, at
-    /// once. Bounds how often each of them is written to.
+    /// After a first event, how long others are waited for, up to twice that where there are many
+    /// clients: all of them then take what came, at once. Bounds how often each is written to.
     pub linger: Duration,
     /// How often clients hear that we are there, and whether they may still follow is looked at.
     pub heartbeat: Duration,
@@ -64,7 +67,7 @@ impl Default for Pace {
 /// All that follow.
 pub(super) struct Live {
     pace: Pace,
-    clients: AtomicUsize,
+    clients: Arc<AtomicUsize>,
     turns: AtomicU32,
     stop: watch::Sender<bool>,
     rounds: OnceLock<watch::Receiver<u64>>,
@@ -73,7 +76,7 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(pace: Pace) -> Live {
         let stop = watch::Sender::new(false);
-        let (clients, turns) = (AtomicUsize::new(0), AtomicU32::new(0));
+        let (clients, turns) = (Arc::default(), AtomicU32::new(0));
         Live { pace, clients, turns, stop, rounds: OnceLock::new() }
     }
 
@@ -94,22 +97,27 @@ impl Live {
         }
     }
 
-    /// How long after the beginning of a round the next client looks for more: clients are spread
-    /// over some time, so that a thousand of them do not keep requests waiting.
-    fn turn(&self) -> Duration {
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed) % TURNS;
-        self.pace.linger * turn / TURNS
+    /// In which part of a round the next client looks for more: clients are spread over some time,
+    /// so that a thousand of them do not keep requests waiting.
+    fn turn(&self) -> u32 {
+        self.turns.fetch_add(1, Ordering::Relaxed) % TURNS
+    }
+
+    /// How long after the beginning of a round that part begins.
+    fn turn_after(&self, turn: u32) -> Duration {
+        linger(&self.pace, &self.clients) * turn / TURNS
     }
 
     /// When followers look for more: some time after something happened, all at once.
     fn rounds(&self, feed: &Feed) -> watch::Receiver<u64> {
         let begin = || {
-            let (mut changed, linger) = (feed.changed(), self.pace.linger);
+            let (mut changed, pace) = (feed.changed(), self.pace);
+            let clients = Arc::clone(&self.clients);
             let (round, rounds) = watch::channel(*changed.borrow_and_update());
             // Ends with the feed.
             tokio::spawn(async move {
                 while changed.changed().await.is_ok() {
-                    tokio::time::sleep(linger).await;
+                    tokio::time::sleep(linger(&pace, &clients)).await;
                     round.send_replace(*changed.borrow_and_update());
                 }
             });
@@ -119,6 +127,11 @@ impl Live {
         rounds.mark_unchanged();
         rounds
     }
+}
+
+fn linger(pace: &Pace, clients: &AtomicUsize) -> Duration {
+    let clients = clients.load(Ordering::Relaxed).min(MANY);
+    pace.linger.mul_f64(1.0 + clients as f64 / MANY as f64)
 }
 
 /// The place of one client among those that may follow at once.
