@@ -100,7 +100,7 @@ fn main() {
         let lines: Vec<LogLine> = (from..from + GROUP).map(line).collect();
         bytes += lines.iter().map(|line| vedette::logs::text_bytes(line) as u64).sum::<u64>();
         let (before, begun) = (processor(), Instant::now());
-        let written = core.write(now, lines).expect("commits");
+        let written = core.write(now, lines, &[]).expect("commits");
         let committed = processor();
         if keeper.wants_pack(now) {
             keeper.pack(now).expect("packs");

@@ -11,9 +11,9 @@ use crate::clock::Clock;
 use crate::collect::logs::{Outlet, Place, Sink, Taken, journald, syslog, tail};
 use crate::config::{Journald, LogFile, Settings, Syslog};
 use crate::engine::logs::{Logs, LogsError};
-use crate::store::{
-    DocumentKind, Store, StoreError, Table, decode_document, document_key, encode_document,
-};
+use crate::engine::watch::Write;
+use crate::model::LogLine;
+use crate::store::{DocumentKind, Store, StoreError, Table, decode_document, document_key};
 use crate::telemetry::Telemetry;
 
 use super::loops::Changes;
@@ -112,7 +112,7 @@ impl LogSources {
         changes: Changes,
     ) -> LogSources {
         let (sink, taken) = mpsc::channel(TAKEN_MAX);
-        let writer = Writer { logs, store: Arc::clone(&store), telemetry: Arc::clone(&telemetry) };
+        let writer = Writer { logs, telemetry: Arc::clone(&telemetry) };
         let stop = watch::Sender::new(false);
         let writing = tokio::spawn(writer.run(taken));
         let supervisor = Supervisor { store, clock, telemetry, changes, sink, running: Vec::new() };
@@ -209,14 +209,13 @@ async fn read_place(store: Arc<Store>, key: String) -> Result<Option<String>, St
         let value = snapshot.get(Table::Watch, key.as_bytes())?;
         value.map(|value| decode_document(value.payload())).transpose()
     });
-    reading.await.unwrap_or_else(|_| Err(StoreError::Write("reading a place panicked".to_owned())))
+    reading.await.unwrap_or_else(|_| Err(StoreError::Read("the task panicked".to_owned())))
 }
 
 /// Writes what the sources give.
 #[derive(Clone)]
 struct Writer {
     logs: Logs,
-    store: Arc<Store>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -238,19 +237,28 @@ impl Writer {
         while writing.join_next().await.is_some() {}
     }
 
-    /// Writes lines, again and again until they are durable, and then saves the place. Gives
-    /// whether the source may go on.
-    async fn write(&self, lines: Vec<crate::model::LogLine>, place: Option<Place>) -> bool {
+    /// Writes lines and the place after them, again and again until both are durable. Gives whether
+    /// the source may go on.
+    async fn write(&self, mut lines: Vec<LogLine>, place: Option<Place>) -> bool {
+        let notes = match place.map(|place| place_note(&place)).transpose() {
+            Ok(note) => Vec::from_iter(note),
+            Err(error) => {
+                // The next place makes up for it.
+                tracing::error!(%error, "the place of a source of log lines cannot be saved");
+                Vec::new()
+            }
+        };
         let mut pause = RETRY_MIN;
         let mut said = false;
-        while !lines.is_empty() {
-            match self.logs.write(lines.clone()).await {
-                Ok(_) => break,
+        loop {
+            match self.logs.write_noting(lines.clone(), notes.clone()).await {
+                Ok(_) => return true,
                 Err(LogsError::Stopping) => return false,
                 Err(LogsError::Invalid(reason)) => {
                     tracing::error!(%reason, lines = lines.len(), "log lines were refused");
                     self.telemetry.log_lines_refused.add(["source"], lines.len() as u64);
-                    break;
+                    lines.clear();
+                    continue;
                 }
                 // Waiting is all that those can do who cannot be told to send again.
                 Err(error @ LogsError::Busy { .. }) => {
@@ -266,20 +274,9 @@ impl Writer {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_MAX);
         }
-        let Some(place) = place else { return true };
-        let store = Arc::clone(&self.store);
-        let saving = tokio::task::spawn_blocking(move || save_place(&store, &place));
-        let saved = saving.await.unwrap_or_else(|_| Err(StoreError::Write("panicked".to_owned())));
-        if let Err(error) = saved {
-            // The next place makes up for it.
-            tracing::warn!(%error, "the place of a source of log lines was not saved");
-        }
-        true
     }
 }
 
-fn save_place(store: &Store, place: &Place) -> Result<(), StoreError> {
-    let key = document_key(DocumentKind::LogPlace, &place.source);
-    let document = encode_document(&place.at)?;
-    store.write(false, |txn| txn.insert(Table::Watch, key.as_bytes(), &document))
+fn place_note(place: &Place) -> Result<Write, StoreError> {
+    Write::document(Table::Watch, DocumentKind::LogPlace, &place.source, &place.at)
 }

@@ -22,7 +22,7 @@ use crate::decode::logs::{Draft, LogBounds};
 use crate::model::LogLine;
 use crate::telemetry::Telemetry;
 
-/// Where a source has got to: saved once the lines before it are durable.
+/// Where a source has got to: saved with the lines before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Which source; the key under which it is saved.
@@ -36,7 +36,7 @@ pub struct Place {
 pub struct Taken {
     /// The lines, in their order.
     pub lines: Vec<LogLine>,
-    /// What to save once they are durable.
+    /// What to save in one transaction with them.
     pub place: Option<Place>,
     /// Told when that is done; dropped when it will not be, as the daemon stops.
     pub done: oneshot::Sender<()>,

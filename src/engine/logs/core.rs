@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::engine::watch::Write;
 use crate::logs::{
     Columns, Header, Mark, Packer, Part, Unpacker, block_key, block_of, decode_record,
     encode_record, journal_key, journal_of, mark_key,
@@ -34,7 +35,9 @@ pub struct Core {
     packer: Packer,
     next_line: u64,
     /// A group whose commit failed: whether it is durable is not known yet.
-    uncertain: Option<Vec<Record>>,
+    uncertain: Option<(Vec<Record>, Written)>,
+    /// Of such groups, those that are durable and that nobody has been told of yet.
+    late: Written,
     /// Where packing goes on.
     pub(super) mark: Mark,
 }
@@ -81,7 +84,7 @@ impl Core {
         mark.next_line = mark.next_line.max(packed.unwrap_or(0));
         shared.packed(blocks);
         let next_line = replay(&shared, mark, now)?;
-        Ok(Core { shared, packer, next_line, uncertain: None, mark })
+        Ok(Core { shared, packer, next_line, uncertain: None, late: Written::default(), mark })
     }
 
     /// What [`super::Logs::query`] answers.
@@ -123,14 +126,20 @@ impl Core {
         &self.shared
     }
 
-    /// Makes lines durable in one transaction and shows them. Gives them with their numbers, in
-    /// their order.
+    /// Makes lines durable in one transaction, with `notes` of where they come from, and shows
+    /// them. Gives them with their numbers, in their order.
     ///
     /// # Errors
     ///
     /// When the commit fails: none of them can be read. Should they turn out to be durable all the
-    /// same, they can be read from then on, as the sender who tries again must expect.
-    pub fn write(&mut self, now: Timestamp, lines: Vec<LogLine>) -> Result<Written, StoreError> {
+    /// same, they can be read from then on, as the sender who tries again must expect, and are
+    /// given as [`Written::late`] with the next group.
+    pub fn write(
+        &mut self,
+        now: Timestamp,
+        lines: Vec<LogLine>,
+        notes: &[Write],
+    ) -> Result<Written, StoreError> {
         self.settle(now)?;
         let mut records = Vec::new();
         let mut columns = Columns::default();
@@ -145,30 +154,33 @@ impl Core {
         if !columns.is_empty() {
             records.push(self.record(first, columns));
         }
-        if records.is_empty() {
-            return Ok(Written::default());
-        }
         let mut written = Written::default();
         for record in &records {
             written.tally(&record.columns);
-        }
-        let stored = self.shared.tsdb.store().write(false, |txn| {
-            records.iter().try_for_each(|record| {
-                txn.insert(Table::LogJournal, &journal_key(record.first), &record.payload)
-            })
-        });
-        if let Err(error) = stored {
-            self.uncertain = Some(records);
-            // Where this fails too, the next group tries again.
-            let _ = self.settle(now);
-            return Err(error);
         }
         let numbers = self.next_line..;
         written.lines = numbers
             .zip(lines)
             .map(|(number, line)| StoredLine { id: LogId { time: line.time, number }, line })
             .collect();
+        if !records.is_empty() || !notes.is_empty() {
+            let stored = self.shared.tsdb.store().write(false, |txn| {
+                records.iter().try_for_each(|record| {
+                    txn.insert(Table::LogJournal, &journal_key(record.first), &record.payload)
+                })?;
+                notes.iter().try_for_each(|note| note.apply(txn))
+            });
+            if let Err(error) = stored {
+                self.uncertain = Some((records, written));
+                // Where this fails too, the next group tries again.
+                let _ = self.settle(now);
+                return Err(error);
+            }
+        }
         self.adopt(records, now);
+        let late = std::mem::take(&mut self.late);
+        written.late = late.lines;
+        written.tallies.extend(late.tallies);
         Ok(written)
     }
 
@@ -187,14 +199,16 @@ impl Core {
     /// Mends the store after a failed write, and finds out whether the last group is durable.
     fn settle(&mut self, now: Timestamp) -> Result<(), StoreError> {
         mend(&self.shared.tsdb)?;
-        let Some(first) = self.uncertain.as_ref().and_then(|group| group.first()) else {
+        let Some(first) = self.uncertain.as_ref().and_then(|(records, _)| records.first()) else {
             return Ok(());
         };
         let snapshot = self.shared.tsdb.store().read()?;
         let is_durable = snapshot.get(Table::LogJournal, &journal_key(first.first))?.is_some();
-        let Some(records) = self.uncertain.take() else { return Ok(()) };
+        let Some((records, written)) = self.uncertain.take() else { return Ok(()) };
         if is_durable {
             self.adopt(records, now);
+            self.late.lines.extend(written.lines);
+            self.late.tallies.extend(written.tallies);
         }
         Ok(())
     }
@@ -205,6 +219,8 @@ impl Core {
 pub struct Written {
     /// The lines, with their ids.
     pub lines: Vec<StoredLine>,
+    /// Lines of groups before, whose commit had failed and that are durable all the same.
+    pub late: Vec<StoredLine>,
     /// How many of each level, source and feature.
     pub(super) tallies: Vec<(crate::model::LogLevel, String, String, u64)>,
 }

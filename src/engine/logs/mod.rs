@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::engine::feed::Feed;
+use crate::engine::watch::Write;
 use crate::engine::{Pipeline, WriteError};
 use crate::logs::{line_bytes, text_bytes};
 use crate::model::{LogId, LogLine, StoredLine, Timestamp};
@@ -134,7 +135,11 @@ impl Logs {
         feed: Feed,
         retention: LogRetention,
     ) -> Result<Logs, String> {
-        let core = Core::open(Arc::clone(pipeline.tsdb()), clock.now())
+        let tsdb = pipeline.tsdb();
+        let open = || Core::open(Arc::clone(tsdb), clock.now());
+        let core = tsdb
+            .store()
+            .again(open)
             .map_err(|error| format!("log lines cannot be read: {error}"))?;
         let keeper = Keeper::new(&core)?;
         let shared = Arc::clone(core.shared());
@@ -217,7 +222,21 @@ impl Logs {
     /// [`LogsError`]; none of them can be read then. [`LogsError::Invalid`] where a line has more
     /// than [`LINE_BYTES_MAX`].
     pub async fn write(&self, lines: Vec<LogLine>) -> Result<u64, LogsError> {
-        if lines.is_empty() {
+        self.write_noting(lines, Vec::new()).await
+    }
+
+    /// As [`Logs::write`], with `notes` in the same transaction: where a source has got to is known
+    /// exactly if its lines are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Logs::write`]; no note was taken either.
+    pub async fn write_noting(
+        &self,
+        lines: Vec<LogLine>,
+        notes: Vec<Write>,
+    ) -> Result<u64, LogsError> {
+        if lines.is_empty() && notes.is_empty() {
             return Ok(0);
         }
         let too_long = lines.iter().map(text_bytes).enumerate().find(|(_, b)| *b > LINE_BYTES_MAX);
@@ -230,7 +249,7 @@ impl Logs {
         self.check(bytes)?;
         let (reply, answer) = oneshot::channel();
         self.inner.queued.fetch_add(bytes, Ordering::AcqRel);
-        if self.send(Message::Job(Job { lines, bytes, reply })).is_err() {
+        if self.send(Message::Job(Job { lines, notes, bytes, reply })).is_err() {
             self.inner.queued.fetch_sub(bytes, Ordering::AcqRel);
             return Err(LogsError::Stopping);
         }

@@ -52,7 +52,7 @@ impl Bench {
     }
 
     fn write(&mut self, lines: Vec<LogLine>) {
-        let written = self.core.write(at(0), lines).expect("commits");
+        let written = self.core.write(at(0), lines, &[]).expect("commits");
         self.all.extend(written.lines);
         self.all.sort_by_key(|line| line.id);
     }
@@ -197,7 +197,7 @@ fn packing_cuts_the_journal_and_numbers_go_on_after_everything_has_expired() {
     // Nothing is left but the mark.
     assert_eq!(bench.snapshot().table(Table::Logs).expect("there").len().expect("read"), 1);
     let mut bench = bench.reopen();
-    let written = bench.core.write(at(0), vec![said(30, "c")]).expect("commits");
+    let written = bench.core.write(at(0), vec![said(30, "c")], &[]).expect("commits");
     assert_eq!(written.lines[0].id.number, 2);
 }
 
@@ -342,7 +342,7 @@ async fn the_keeper_lets_go_what_is_too_old() {
     {
         let mut core = Core::open(open_tsdb(&folder), at(0)).expect("opens");
         let mut keeper = Keeper::new(&core).expect("memory");
-        core.write(at(0), vec![said(5, "old")]).expect("commits");
+        core.write(at(0), vec![said(5, "old")], &[]).expect("commits");
         keeper.pack(at(5)).expect("packs");
     }
     // The clock stands at 1,000,000.

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::engine::feed::{Fact, Feed};
+use crate::engine::watch::Write;
 use crate::model::{LogLine, StoredLine};
 use crate::telemetry::Telemetry;
 
@@ -34,6 +35,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Lines with somebody waiting.
 pub(super) struct Job {
     pub(super) lines: Vec<LogLine>,
+    /// What is written with them.
+    pub(super) notes: Vec<Write>,
     pub(super) bytes: usize,
     pub(super) reply: oneshot::Sender<Result<u64, LogsError>>,
 }
@@ -61,7 +64,8 @@ impl Writer {
     /// Runs until it is told to end or nobody can tell it anything any more.
     pub(super) fn run(mut self, messages: &Receiver<Message>) {
         while let Ok(first) = messages.recv() {
-            let (mut lines, mut waiting, mut bytes) = (Vec::new(), Vec::new(), 0);
+            let (mut lines, mut notes) = (Vec::new(), Vec::new());
+            let (mut waiting, mut bytes) = (Vec::new(), 0);
             let mut stop = None;
             let mut next = Some(first);
             // While a commit syncs, the next group gathers by itself.
@@ -71,13 +75,14 @@ impl Writer {
                         bytes += job.bytes;
                         waiting.push((job.lines.len() as u64, job.reply));
                         lines.extend(job.lines);
+                        notes.extend(job.notes);
                     }
                     Message::Stop(done) => stop = Some(done),
                 }
                 let is_full = bytes >= GROUP_BYTES_MAX || stop.is_some();
                 next = if is_full { None } else { messages.try_recv().ok() };
             }
-            let outcome = self.commit(lines);
+            let outcome = self.commit(lines, &notes);
             self.queued.fetch_sub(bytes, Ordering::AcqRel);
             for (count, reply) in waiting {
                 // Whoever went away meanwhile does not need the answer.
@@ -91,11 +96,11 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, lines: Vec<LogLine>) -> Result<(), LogsError> {
-        if lines.is_empty() {
+    fn commit(&mut self, lines: Vec<LogLine>, notes: &[Write]) -> Result<(), LogsError> {
+        if lines.is_empty() && notes.is_empty() {
             return Ok(());
         }
-        let written = self.core.write(self.clock.now(), lines).map_err(|error| {
+        let written = self.core.write(self.clock.now(), lines, notes).map_err(|error| {
             self.telemetry.commit_failures.add(1);
             tracing::error!(%error, "log lines could not be written; their senders were told");
             LogsError::Store(error.to_string())
@@ -104,7 +109,7 @@ impl Writer {
             let labels = [level.as_str(), label(source), label(feature)];
             self.telemetry.log_lines.add(labels, *count);
         }
-        let mut lines = written.lines.into_iter();
+        let mut lines = written.late.into_iter().chain(written.lines);
         loop {
             let fact: Vec<StoredLine> = lines.by_ref().take(FACT_LINES_MAX).collect();
             if fact.is_empty() {

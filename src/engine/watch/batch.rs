@@ -2,7 +2,7 @@
 
 use crate::engine::feed::Fact;
 use crate::model::{Alert, AlertKey, Timestamp};
-use crate::store::{DocumentKind, StoreError, Table, document_key, encode_document};
+use crate::store::{DocumentKind, StoreError, Table, Txn, document_key, encode_document};
 
 /// A change of one value in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,14 @@ impl Write {
     ) -> Result<Write, StoreError> {
         let key = document_key(kind, id).as_bytes().to_vec();
         Ok(Write::Put { table, key, payload: encode_document(document)? })
+    }
+
+    /// Writes it as part of a transaction.
+    pub(in crate::engine) fn apply(&self, txn: &mut Txn<'_>) -> Result<(), StoreError> {
+        match self {
+            Write::Put { table, key, payload } => txn.insert(*table, key, payload),
+            Write::Remove { table, key } => txn.remove(*table, key).map(|_| ()),
+        }
     }
 
     /// Removes a document.
