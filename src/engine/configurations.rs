@@ -14,7 +14,7 @@ use super::feed::{Fact, Subject, Topic};
 use super::watch::{Batch, Watch, WatchError, Write};
 use crate::model::{Name, Timestamp};
 use crate::store::{
-    DocumentKind, Store, StoreError, Table, decode_document, document_key, document_range,
+    DocumentKind, Store, StoreError, Table, decode_document, document_key, documents,
 };
 
 /// Versions of one feature that are kept; older ones are removed.
@@ -130,21 +130,12 @@ impl Configurations {
     ///
     /// When the database cannot be read. A version that cannot be decoded is reported and left out.
     pub fn open(store: Arc<Store>) -> Result<Self, StoreError> {
-        let mut newest = Newest::new();
-        {
-            let snapshot = store.read()?;
-            let (from, until) = document_range(DocumentKind::FeatureConfiguration);
-            let table = snapshot.table(Table::Experiments)?;
-            for entry in table.range(from.as_bytes(), until.as_bytes())? {
-                match entry.and_then(|entry| decode_document(entry.open()?.payload())) {
-                    Ok(version) => {
-                        let version: ConfigurationVersion = version;
-                        newest.insert(version.feature.clone(), Arc::new(version));
-                    }
-                    Err(error) => tracing::error!(%error, "a configuration cannot be read"),
-                }
-            }
-        }
+        let (table, kind) = (Table::Experiments, DocumentKind::FeatureConfiguration);
+        let read = || documents::<ConfigurationVersion>(&store.read()?, table, kind, "a version");
+        // The newest of a feature comes last.
+        let versions = store.again(read)?.into_iter();
+        let newest = versions.map(|(_, version)| (version.feature.clone(), Arc::new(version)));
+        let newest: Newest = newest.collect();
         let changing = tokio::sync::Mutex::new(());
         Ok(Configurations { store, newest: ArcSwap::from_pointee(newest), changing })
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::StorageBackend;
 
@@ -138,33 +139,52 @@ impl StorageBackend for DiskBackend {
     }
 }
 
-/// Lets redb take a backend that is chosen at run time.
+/// Lets redb take a backend that is chosen at run time. Once it is closed, nothing goes through it:
+/// views of a handle that was replaced must not see pages that the next one uses anew.
 #[derive(Debug)]
-pub(super) struct AnyBackend(pub(super) Box<dyn StorageBackend>);
+pub(super) struct AnyBackend {
+    inner: Box<dyn StorageBackend>,
+    closed: AtomicBool,
+}
+
+impl AnyBackend {
+    pub(super) fn new(inner: Box<dyn StorageBackend>) -> Self {
+        AnyBackend { inner, closed: AtomicBool::new(false) }
+    }
+
+    fn open(&self) -> io::Result<&dyn StorageBackend> {
+        match self.closed.load(Ordering::Acquire) {
+            false => Ok(&*self.inner),
+            true => Err(io::Error::other("the database was opened anew after a failed write")),
+        }
+    }
+}
 
 impl StorageBackend for AnyBackend {
     fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        self.open()?.len()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
+        self.open()?.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.open()?.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.open()?.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
+        self.open()?.write(offset, data)
     }
 
     fn close(&self) -> io::Result<()> {
-        self.0.close()
+        let result = self.inner.close();
+        self.closed.store(true, Ordering::Release);
+        result
     }
 }
 

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Key, RecordKind, StoreError, decode_record, encode_record};
+use super::{Key, RecordKind, Snapshot, StoreError, Table, decode_record, encode_record};
 
 /// What a document is. The number begins its key: never changed, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub fn document_range(kind: DocumentKind) -> (Key, Key) {
 /// When it cannot be written as JSON, or is larger than a record may be (1 MiB).
 pub fn encode_document<T: Serialize>(document: &T) -> Result<Vec<u8>, StoreError> {
     let json = serde_json::to_string(document)
-        .map_err(|e| StoreError::Write(format!("a document cannot be encoded: {e}")))?;
+        .map_err(|e| StoreError::Encode(format!("a document: {e}")))?;
     encode_record(RecordKind::Document, LAYOUT, &json)
 }
 
@@ -100,6 +100,32 @@ pub fn decode_document<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreErro
         table: "documents",
         reason: format!("a document that is not what it should be: {e}"),
     })
+}
+
+/// All documents of a kind with their ids, in the order of those. One that is damaged is reported
+/// (`noun` says what it is) and left out: the others are worth having.
+///
+/// # Errors
+///
+/// When the database cannot be read: then nothing may be taken for absent.
+pub fn documents<T: DeserializeOwned>(
+    snapshot: &Snapshot,
+    table: Table,
+    kind: DocumentKind,
+    noun: &str,
+) -> Result<Vec<(String, T)>, StoreError> {
+    let (from, until) = document_range(kind);
+    let prefix = from.as_bytes().len();
+    let mut all = Vec::new();
+    for entry in snapshot.table(table)?.range(from.as_bytes(), until.as_bytes())? {
+        let entry = entry?;
+        let id = String::from_utf8_lossy(&entry.key()[prefix..]).into_owned();
+        match entry.open().and_then(|value| decode_document(value.payload())) {
+            Ok(document) => all.push((id, document)),
+            Err(error) => tracing::error!(%error, id, "{noun} cannot be read and is left out"),
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

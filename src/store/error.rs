@@ -30,9 +30,9 @@ pub enum StoreError {
     /// An earlier write failed and the database has not been reopened yet.
     #[error("the database is closed after a failed write; it is reopened as soon as that succeeds")]
     Failed,
-    /// The operation needs the store for itself.
-    #[error("the database is in use; stop its readers and writers first")]
-    InUse,
+    /// A value cannot be brought into the form in which it is stored.
+    #[error("cannot be stored: {0}")]
+    Encode(String),
     /// A value does not have the form it was written in.
     #[error("damaged value in table {table}: {reason}")]
     Damaged {

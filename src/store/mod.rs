@@ -22,7 +22,9 @@ mod write;
 
 pub use backup::backup;
 pub use disk::{DATABASE_FILE, DiskMedium, Medium};
-pub use documents::{DocumentKind, decode_document, document_key, document_range, encode_document};
+pub use documents::{
+    DocumentKind, decode_document, document_key, document_range, documents, encode_document,
+};
 pub use error::StoreError;
 pub use key::{Key, KeyReader};
 pub use read::{Entry, Snapshot, TableReader, Value};
@@ -30,11 +32,11 @@ pub use records::{RecordKind, decode_record, encode_record};
 pub use salvage::{SalvageReport, Salvaged, newest, salvage};
 pub use seal::{SEAL_BYTES, SEAL_MAGIC};
 pub use table::Table;
-pub use verify::{DAMAGE_SHOWN_MAX, Inspect, VerifyReport, verify};
+pub use verify::{DAMAGE_SHOWN_MAX, Inspect, Scrub, VerifyReport, verify};
 pub use write::Txn;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadableDatabase};
 
@@ -54,13 +56,23 @@ impl Default for StoreOptions {
 /// How far a slow step has come, from 0 to 1.
 pub type Progress<'a> = dyn Fn(f64) + 'a;
 
+/// How often what reads is run again because writes fail.
+const AGAIN_MAX: usize = 10;
+
 /// The open database. Any number of readers; writers take turns inside [`Store::write`].
 pub struct Store {
     medium: Arc<dyn Medium>,
     options: StoreOptions,
-    handle: RwLock<Arc<Database>>,
-    /// Set when redb refused a write: the handle then refuses everything, and is replaced.
+    /// `None` where it could not be replaced after a failed write. Only whoever has the turn
+    /// replaces it.
+    handle: RwLock<Option<Database>>,
+    /// The turn to write or to replace the handle: one that is opened while another commits would
+    /// not know of that commit, and write over it.
+    writing: Mutex<()>,
+    /// Set when redb refused a write, until whoever wrote has looked what became of it.
     failed: AtomicBool,
+    /// Counts writes that redb refused.
+    failures: AtomicU64,
     /// Whether the last commit saved redb's allocator state.
     rested: AtomicBool,
     /// Counts transactions, over restarts: seals carry it, so that salvage knows the newest.
@@ -79,8 +91,10 @@ impl Store {
         let store = Store {
             medium,
             options,
-            handle: RwLock::new(Arc::new(database)),
+            handle: RwLock::new(Some(database)),
+            writing: Mutex::new(()),
             failed: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
             rested: AtomicBool::new(false),
             stamp: AtomicU64::new(0),
         };
@@ -94,30 +108,60 @@ impl Store {
         Ok(store)
     }
 
+    /// Runs what reads, and again where it fails because somebody's write did: redb then refuses all
+    /// that use the same handle, until it is replaced.
+    pub fn again<R, E>(&self, mut work: impl FnMut() -> Result<R, E>) -> Result<R, E> {
+        for _ in 0..AGAIN_MAX {
+            let before = self.failures.load(Ordering::Acquire);
+            let result = work();
+            if result.is_ok() {
+                return result;
+            }
+            // Whoever writes may just be failing.
+            drop(self.turn());
+            if self.failures.load(Ordering::Acquire) == before {
+                return result;
+            }
+        }
+        work()
+    }
+
     /// A consistent view of everything committed so far.
     pub fn read(&self) -> Result<Snapshot, StoreError> {
         let handle = self.handle();
-        let transaction = handle.begin_read().map_err(|e| StoreError::read(e.into()))?;
+        let database = handle.as_ref().ok_or(StoreError::Failed)?;
+        let transaction = database.begin_read().map_err(|e| StoreError::read(e.into()))?;
         Ok(Snapshot::new(transaction))
     }
 
     /// Runs `work` in one transaction and makes it durable before returning. When `work` fails
     /// nothing is written. `quick_repair` also saves redb's allocator state, so that opening
     /// after a crash need not walk the file; it costs a second sync.
+    ///
+    /// Where redb refuses the write, readers go on with a new handle if the file can be opened;
+    /// writers are refused until [`Store::reopen`].
     pub fn write<R>(
         &self,
         quick_repair: bool,
         work: impl FnOnce(&mut Txn<'_>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
+        let _turn = self.turn();
         if self.failed.load(Ordering::Acquire) {
             return Err(StoreError::Failed);
         }
-        let handle = self.handle();
         let stamp = self.stamp.fetch_add(1, Ordering::Relaxed);
-        let result = write::transact(&handle, stamp, quick_repair, work);
+        let result = match self.handle().as_ref() {
+            Some(database) => write::transact(database, stamp, quick_repair, work),
+            None => return Err(StoreError::Failed),
+        };
         match &result {
             Ok(_) => self.rested.store(quick_repair, Ordering::Release),
-            Err(error) if error.breaks_handle() => self.failed.store(true, Ordering::Release),
+            Err(error) if error.breaks_handle() => {
+                self.failed.store(true, Ordering::Release);
+                // Where this fails, whoever calls `reopen` tries again.
+                let _ = self.replace_handle();
+                self.failures.fetch_add(1, Ordering::AcqRel);
+            }
             Err(_) => {}
         }
         result
@@ -139,13 +183,32 @@ impl Store {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// Replaces the handle after a failed write. What the failed transaction held may or may not
+    /// Lets writers go on after a failed write. What the failed transaction held may or may not
     /// have become durable: the caller must look. Views that were opened before keep what redb
     /// had cached for them and fail on anything else; they never see pages of a later commit.
+    ///
+    /// # Errors
+    ///
+    /// When the file can still not be opened.
     pub fn reopen(&self) -> Result<(), StoreError> {
-        let database = open_database(self.medium.as_ref(), &self.options, &|_| {})?;
-        *self.handle.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(database);
+        let _turn = self.turn();
+        if self.handle().is_none() {
+            self.replace_handle()?;
+        }
         self.failed.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Only for whoever has the turn.
+    fn replace_handle(&self) -> Result<(), StoreError> {
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        // One that is sound all the same writes its header when it goes: before the next reads it.
+        drop(handle.take());
+        *handle = Some(open_database(self.medium.as_ref(), &self.options, &|_| {})?);
         Ok(())
     }
 
@@ -167,7 +230,7 @@ impl Store {
     /// Moves pages together and cuts the file. Needs that nobody else uses the store.
     pub fn compact(&mut self) -> Result<bool, StoreError> {
         let handle = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let database = Arc::get_mut(handle).ok_or(StoreError::InUse)?;
+        let database = handle.as_mut().ok_or(StoreError::Failed)?;
         let mut moved = false;
         // One round may leave room that the next can use.
         for _ in 0..8 {
@@ -179,8 +242,8 @@ impl Store {
         Ok(moved)
     }
 
-    fn handle(&self) -> Arc<Database> {
-        Arc::clone(&self.handle.read().unwrap_or_else(PoisonError::into_inner))
+    fn handle(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.handle.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,8 +255,9 @@ fn open_database(
     // redb wants a callback that owns what it uses; a channel carries the figures out of it.
     let (sender, receiver) = std::sync::mpsc::channel::<f64>();
     std::thread::scope(|scope| {
-        let backend =
-            disk::AnyBackend(medium.backend().map_err(|e| StoreError::open(medium, e.into()))?);
+        let backend = disk::AnyBackend::new(
+            medium.backend().map_err(|e| StoreError::open(medium, e.into()))?,
+        );
         let cache_bytes = options.cache_bytes;
         let opening = scope.spawn(move || {
             Database::builder()

@@ -46,7 +46,7 @@ pub fn encode_record<T: Serialize>(
     let mut out = vec![kind as u8, version];
     options()
         .serialize_into(&mut out, record)
-        .map_err(|e| StoreError::Write(format!("a record cannot be encoded: {e}")))?;
+        .map_err(|e| StoreError::Encode(format!("a record: {e}")))?;
     Ok(out)
 }
 

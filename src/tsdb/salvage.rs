@@ -81,7 +81,7 @@ pub fn salvage(
     target.write(true, |txn| {
         for first in series_table::blocks(0, index.next_id()) {
             let encoded = series_table::encode(&index, first).map_err(|e| {
-                store::StoreError::Write(format!("a block of series cannot be packed: {e}"))
+                store::StoreError::Encode(format!("a block of series cannot be packed: {e}"))
             })?;
             series_table::save(txn, first, encoded.as_deref())?;
         }

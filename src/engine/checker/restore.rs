@@ -8,7 +8,7 @@ use crate::engine::history::{self, History};
 use crate::engine::watch::Catalog;
 use crate::model::{Name, Timestamp};
 use crate::store::{
-    DocumentKind, StoreError, Table, decode_document, document_key, document_range,
+    DocumentKind, Store, StoreError, Table, decode_document, document_key, documents,
 };
 
 use super::actor::LAST_RAN;
@@ -29,28 +29,29 @@ pub(super) fn restore(
     catalog: &Catalog,
     history: &History,
 ) -> Result<Restored, String> {
-    let failed = |error: StoreError| format!("cannot read the states of checks: {error}");
+    let store = pipeline.tsdb().store();
     // What is packed is found without looking through everything.
-    while history.pack(pipeline.tsdb().store()).map_err(failed)? {}
-    let snapshot = pipeline.tsdb().store().read().map_err(failed)?;
-    let table = snapshot.table(Table::Watch).map_err(failed)?;
-    let (from, until) = document_range(DocumentKind::CheckState);
-    let prefix = from.as_bytes().len();
+    loop {
+        match history.pack(store) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                tracing::warn!(%error, "results of checks were not packed; it is tried again later");
+                break;
+            }
+        }
+    }
+    let read = store.again(|| read(store, catalog));
+    read.map_err(|error| format!("cannot read the states of checks: {error}"))
+}
+
+fn read(store: &Store, catalog: &Catalog) -> Result<Restored, StoreError> {
+    let snapshot = store.read()?;
     let definitions = catalog.checks.list();
     let mut known = BTreeMap::new();
-    for entry in table.range(from.as_bytes(), until.as_bytes()).map_err(failed)? {
-        let read = entry.and_then(|entry| {
-            let name = String::from_utf8_lossy(&entry.key()[prefix..]).into_owned();
-            let value = entry.open()?;
-            Ok((name, decode_document::<CheckState>(value.payload())?))
-        });
-        let (name, state) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                tracing::error!(%error, "the state of a check cannot be read; it begins anew");
-                continue;
-            }
-        };
+    let kind = DocumentKind::CheckState;
+    let states = documents::<CheckState>(&snapshot, Table::Watch, kind, "the state of a check")?;
+    for (name, state) in states {
         let Ok(name) = Name::new(name) else { continue };
         // One without a definition was removed while we were down: it is ended like any other.
         let definition = match definitions.get(&name) {
@@ -58,10 +59,14 @@ pub(super) fn restore(
             None => super::examine::placeholder(name.clone()),
         };
         let definition = Arc::new(definition);
-        let last = history::last_result(&snapshot, &name).unwrap_or_else(|error| {
-            tracing::warn!(%error, check = %name, "the last result of a check cannot be read");
-            None
-        });
+        let last = match history::last_result(&snapshot, &name) {
+            Ok(last) => last,
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::warn!(%error, check = %name, "the last result of a check cannot be read");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let last = last.map(|result| Arc::new(Measured::new(result, None)));
         known.insert(name, Known { definition, state, last, excerpt: String::new() });
     }
@@ -69,7 +74,7 @@ pub(super) fn restore(
         match snapshot.get(Table::Watch, document_key(DocumentKind::Figure, LAST_RAN).as_bytes()) {
             Ok(Some(value)) => decode_document(value.payload()).ok(),
             Ok(None) => None,
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(error),
         };
     // That is written now and then; whatever was found or decided after it was seen too.
     let seen = known.values().flat_map(|known: &Known| {

@@ -111,7 +111,7 @@ impl OpenChunk {
 
     fn write(self, txn: &mut Txn<'_>) -> Result<Vec<u8>, StoreError> {
         let payload = chunk::encode(&self.results)
-            .map_err(|e| StoreError::Write(format!("results of a check cannot be packed: {e}")))?;
+            .map_err(|e| StoreError::Encode(format!("results of a check cannot be packed: {e}")))?;
         txn.insert(Table::Checks, &self.key, &payload)?;
         Ok(self.key)
     }

@@ -9,7 +9,7 @@ use crate::promql::{Hints, Samples, Selection, Source};
 use crate::rules::{
     ALERTS_FOR_STATE, AlertRule, AlertStates, Restored, SHADOW_LABEL, Saved, StoredState, Telling,
 };
-use crate::store::{DocumentKind, StoreError, Table, decode_document, document_range};
+use crate::store::{DocumentKind, Table, documents};
 use crate::tsdb::Tsdb;
 
 use super::alerting::{document_id, signal};
@@ -25,33 +25,20 @@ pub(super) struct Stored {
 impl Stored {
     /// Reads them. A document that cannot be read is reported and left out.
     pub(super) fn read(tsdb: &Arc<Tsdb>) -> Result<Stored, String> {
+        tsdb.store().again(|| Self::read_once(tsdb))
+    }
+
+    fn read_once(tsdb: &Arc<Tsdb>) -> Result<Stored, String> {
         let mut rules: BTreeMap<String, Restored> = BTreeMap::new();
         let snapshot = tsdb.store().read().map_err(|error| error.to_string())?;
-        let (from, until) = document_range(DocumentKind::RuleState);
-        let entries = snapshot
-            .table(Table::Watch)
-            .and_then(|table| {
-                let mut found = Vec::new();
-                for entry in table.range(from.as_bytes(), until.as_bytes())? {
-                    let entry = entry?;
-                    let id = entry.key().get(1..).unwrap_or_default();
-                    let id = String::from_utf8_lossy(id).into_owned();
-                    let state: Result<StoredState, StoreError> =
-                        entry.open().and_then(|value| decode_document(value.payload()));
-                    found.push((id, state));
-                }
-                Ok(found)
-            })
-            .map_err(|error| error.to_string())?;
-        for (id, state) in entries {
+        let (kind, noun) = (DocumentKind::RuleState, "the state of an alert");
+        let states = documents::<StoredState>(&snapshot, Table::Watch, kind, noun);
+        for (id, state) in states.map_err(|error| error.to_string())? {
             let identity = id.split('/').next().unwrap_or_default().to_owned();
             let known = rules.entry(identity).or_default();
             match state {
-                Ok(StoredState::Rule(rule)) => known.rule = Some(rule),
-                Ok(StoredState::Alert(alert)) => known.alerts.push(*alert),
-                Err(error) => {
-                    tracing::error!(%error, id, "the state of an alert cannot be read");
-                }
+                StoredState::Rule(rule) => known.rule = Some(rule),
+                StoredState::Alert(alert) => known.alerts.push(*alert),
             }
         }
         let alive = alive(tsdb, &rules)?;

@@ -80,7 +80,7 @@ impl Book {
     ///
     /// When the file cannot be read.
     pub fn open(tsdb: Arc<Tsdb>, random: Randomness) -> Result<Book, StoreError> {
-        let state = State::read(tsdb.store())?;
+        let state = tsdb.store().again(|| State::read(tsdb.store()))?;
         let mut ids = Ids::new(random);
         let newest = state.incidents.keys().chain(state.outbox.keys()).max();
         if let Some(newest) = newest {
@@ -176,12 +176,7 @@ impl Book {
             // Another's write failed; nothing of ours is in doubt.
             self.tsdb.mend_store().map_err(|error| WatchError::Store(error.to_string()))?;
         }
-        let all = |txn: &mut Txn<'_>| {
-            writes.iter().try_for_each(|write| match write {
-                Write::Put { table, key, payload } => txn.insert(*table, key, payload),
-                Write::Remove { table, key } => txn.remove(*table, key).map(|_| ()),
-            })
-        };
+        let all = |txn: &mut Txn<'_>| writes.iter().try_for_each(|write| write.apply(txn));
         let written = store.write(false, all);
         written.map_err(|error| {
             tracing::error!(%error, "the watch could not commit; it decides anew");

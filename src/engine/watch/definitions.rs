@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{Batch, Watch, WatchError, Write, feed};
 use crate::model::{Definition, Name, Origin, Timestamp};
-use crate::store::{DocumentKind, Store, StoreError, Table, decode_document, document_range};
+use crate::store::{DocumentKind, Store, StoreError, Table, documents};
 
 /// An object and where it comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,23 +92,10 @@ impl<T: Definition> Definitions<T> {
     ///
     /// When the database cannot be read. One that cannot be decoded is reported and left out.
     pub fn open(store: &Store, kind: DocumentKind) -> Result<Self, StoreError> {
-        let snapshot = store.read()?;
-        let (from, until) = document_range(kind);
-        let mut api = List::new();
-        for entry in snapshot.table(Table::Watch)?.range(from.as_bytes(), until.as_bytes())? {
-            let defined = entry.and_then(|entry| {
-                let value = entry.open()?;
-                decode_document::<Defined<T>>(value.payload())
-            });
-            match defined {
-                Ok(defined) => {
-                    api.insert(defined.definition.name().clone(), Arc::new(defined));
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a {} in the database cannot be read", T::NOUN);
-                }
-            }
-        }
+        let read = || documents::<Defined<T>>(&store.read()?, Table::Watch, kind, T::NOUN);
+        let api = store.again(read)?.into_iter();
+        let api = api.map(|(_, defined)| (defined.definition.name().clone(), Arc::new(defined)));
+        let api: List<T> = api.collect();
         Ok(Definitions {
             kind,
             list: ArcSwap::from_pointee(api.clone()),

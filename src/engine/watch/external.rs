@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Batch, Signal, Watch, WatchError, Write};
 use crate::model::{Alert, AlertKey, Timestamp};
-use crate::store::{DocumentKind, Store, StoreError, Table, decode_document, document_range};
+use crate::store::{DocumentKind, Store, StoreError, Table, documents};
 
 /// How long (ms) an alert without an end holds if it is not sent again: Alertmanager's
 /// `resolve_timeout`.
@@ -103,25 +103,15 @@ impl ExternalAlerts {
     ///
     /// When the database cannot be read. One that cannot be decoded is reported and left out.
     pub fn open(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
-        let snapshot = store.read()?;
-        let (from, until) = document_range(DocumentKind::ExternalAlert);
+        let kind = DocumentKind::ExternalAlert;
+        let read =
+            || documents::<ExternalAlert>(&store.read()?, Table::Watch, kind, "another's alert");
         let mut held = BTreeMap::new();
-        for entry in snapshot.table(Table::Watch)?.range(from.as_bytes(), until.as_bytes())? {
-            let read = entry.and_then(|entry| {
-                let value = entry.open()?;
-                decode_document::<ExternalAlert>(value.payload())
-            });
-            match read {
-                Ok(mut alert) => {
-                    let stored_ends_at = alert.ends_at;
-                    alert.ends_at = stored_ends_at.max(now.plus_millis(RESOLVE_TIMEOUT_MS));
-                    let key = alert.alert.key();
-                    held.insert(key, Held { now: Arc::new(alert), stored_ends_at });
-                }
-                Err(error) => {
-                    tracing::error!(%error, "an alert in the database cannot be read");
-                }
-            }
+        for (_, mut alert) in store.again(read)? {
+            let stored_ends_at = alert.ends_at;
+            alert.ends_at = stored_ends_at.max(now.plus_millis(RESOLVE_TIMEOUT_MS));
+            let key = alert.alert.key();
+            held.insert(key, Held { now: Arc::new(alert), stored_ends_at });
         }
         Ok(ExternalAlerts { held: Mutex::new(held), changing: tokio::sync::Mutex::default() })
     }

@@ -14,7 +14,7 @@ use super::{Batch, Watch, WatchError, Write, feed};
 use crate::incidents::HoldState;
 use crate::incidents::silence::{Edit, TimedSilence, check, create, edit, expire};
 use crate::model::{Labels, Silence, Timestamp};
-use crate::store::{DocumentKind, Store, StoreError, Table, decode_document, document_range};
+use crate::store::{DocumentKind, Store, StoreError, Table, documents};
 
 /// Silences that are kept, expired ones included: bounds memory, the file, and the work per alert.
 const SILENCES_MAX: usize = 10_000;
@@ -58,24 +58,15 @@ impl Silences {
     ///
     /// When the database cannot be read. One that cannot be decoded is reported and left out.
     pub fn open(store: &Store) -> Result<Self, StoreError> {
-        let snapshot = store.read()?;
-        let (from, until) = document_range(DocumentKind::Silence);
+        let kind = DocumentKind::Silence;
+        let read = || documents::<Silence>(&store.read()?, Table::Watch, kind, "a silence");
         let mut list = List::new();
-        for entry in snapshot.table(Table::Watch)?.range(from.as_bytes(), until.as_bytes())? {
-            let read = entry
-                .and_then(|entry| {
-                    let value = entry.open()?;
-                    decode_document::<Silence>(value.payload())
-                })
-                .map_err(|error| error.to_string())
-                .and_then(TimedSilence::new);
-            match read {
+        for (id, silence) in store.again(read)? {
+            match TimedSilence::new(silence) {
                 Ok(silence) => {
                     list.insert(silence.silence().id, Arc::new(silence));
                 }
-                Err(error) => {
-                    tracing::error!(%error, "a silence in the database cannot be read");
-                }
+                Err(error) => tracing::error!(%error, id, "a silence is not valid any more"),
             }
         }
         let mut ids = Ids::new(machines_randomness());

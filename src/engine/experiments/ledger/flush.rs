@@ -87,7 +87,7 @@ impl Core {
             return Ok(false);
         }
         let mark = Mark { flushed: flush.until, dropped: self.dropped.iter().copied().collect() };
-        let mark = serde_json::to_vec(&mark).map_err(|e| StoreError::Write(e.to_string()))?;
+        let mark = serde_json::to_vec(&mark).map_err(|e| StoreError::Encode(e.to_string()))?;
         let (from, until) = (keys::journal(self.flushed), keys::journal(flush.until));
         store.write(false, |txn| {
             put(txn, &flush.last)?;
@@ -165,7 +165,7 @@ impl Core {
         }
         self.dropped.remove(&experiment);
         let mark = Mark { flushed: self.flushed, dropped: self.dropped.iter().copied().collect() };
-        let mark = serde_json::to_vec(&mark).map_err(|e| StoreError::Write(e.to_string()))?;
+        let mark = serde_json::to_vec(&mark).map_err(|e| StoreError::Encode(e.to_string()))?;
         store.write(false, |txn| txn.insert(Table::Units, &keys::mark(), &mark))
     }
 }

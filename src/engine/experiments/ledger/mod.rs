@@ -152,7 +152,9 @@ impl Ledger {
             getrandom::fill(bytes)
                 .map_err(|error| format!("the system gives no random bytes: {error}"))
         };
-        let core = Core::open(tsdb, random)
+        let store = Arc::clone(tsdb.store());
+        let core = store
+            .again(|| Core::open(Arc::clone(&tsdb), random))
             .map_err(|error| format!("the ledger of experiments cannot be read: {error}"))?;
         let (shared, hasher) = (Arc::clone(core.shared()), core.hasher().clone());
         let (sender, receiver) = channel();
@@ -255,7 +257,8 @@ impl Ledger {
     /// What a unit was first exposed to. Looks into memory or one block of the file.
     pub fn exposure(&self, number: u32, unit: &str) -> Option<Exposure> {
         let key = (number, self.inner.hasher.hash(Scope::Unit, number, unit));
-        self.inner.shared.exposure(key).unwrap_or_else(|error| {
+        let shared = &self.inner.shared;
+        shared.store.again(|| shared.exposure(key)).unwrap_or_else(|error| {
             tracing::warn!(%error, "an exposure cannot be read; the unit counts as not exposed");
             None
         })

@@ -128,7 +128,9 @@ impl Experiments {
     ///
     /// When the database cannot be read.
     pub fn start(parts: Parts) -> Result<Experiments, String> {
-        let read = stored::read_all(&parts.store)
+        let read = parts
+            .store
+            .again(|| stored::read_all(&parts.store))
             .map_err(|error| format!("cannot read how experiments stand: {error}"))?;
         let (commands, waiting) = mpsc::channel(COMMANDS_MAX);
         let (store, ledger) = (Arc::clone(&parts.store), parts.ledger.clone());

@@ -10,7 +10,7 @@ use crate::engine::watch::Write;
 use crate::experiments::Progress;
 use crate::model::{AuditEntry, ExperimentDefinition, ExperimentState, Origin, Timestamp};
 use crate::store::{
-    DocumentKind, Snapshot, Store, StoreError, Table, decode_document, document_key,
+    DocumentKind, Snapshot, Store, StoreError, Table, decode_document, document_key, documents,
 };
 
 /// An experiment as it is in force. Kept with its definition: a settings file may have another
@@ -134,19 +134,9 @@ pub(super) struct Read {
 pub(super) fn read_all(store: &Store) -> Result<Read, StoreError> {
     let snapshot = store.read()?;
     let mut read = Read::default();
-    let (from, until) = crate::store::document_range(DocumentKind::ExperimentState);
-    let table = snapshot.table(Table::Experiments)?;
-    for entry in table.range(from.as_bytes(), until.as_bytes())? {
-        let stored = entry.and_then(|entry| {
-            let value = entry.open()?;
-            decode_document::<Stored>(value.payload())
-        });
-        match stored {
-            Ok(stored) => {
-                read.states.insert(stored.state.number, stored);
-            }
-            Err(error) => tracing::error!(%error, "how an experiment stands cannot be read"),
-        }
+    let (table, kind) = (Table::Experiments, DocumentKind::ExperimentState);
+    for (_, stored) in documents::<Stored>(&snapshot, table, kind, "how an experiment stands")? {
+        read.states.insert(stored.state.number, stored);
     }
     for number in read.states.keys() {
         let id = format!("{number:010}/progress");
