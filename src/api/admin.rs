@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::Role;
+use crate::model::Timestamp;
 use crate::store;
 
 use super::json::success;
@@ -178,6 +179,15 @@ pub(super) async fn storage(State(app): State<Arc<App>>) -> Answered {
             })
         })
         .collect();
+    let scrubs = &app.telemetry.scrubs;
+    let scrubbed_at = Some(scrubs.last_at_seconds.get()).filter(|seconds| *seconds > 0);
+    let scrub = scrubbed_at.map(|seconds| {
+        json!({
+            "at": Timestamp::from_millis(seconds * 1000),
+            "values": scrubs.values.get(),
+            "damaged": scrubs.damaged.get(),
+        })
+    });
     Ok(success(&json!({
         "file_bytes": stats.file_bytes,
         "journal_bytes": stats.journal_bytes,
@@ -186,6 +196,7 @@ pub(super) async fn storage(State(app): State<Arc<App>>) -> Answered {
         "oldest_ms": stats.from_ms,
         "newest_ms": stats.until_ms,
         "damaged_blocks": stats.damaged_blocks,
+        "scrub": scrub,
         "levels": levels,
     })))
 }

@@ -12,10 +12,8 @@ use serde_json::json;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Inputs;
 use crate::daemon::open_store;
-use crate::engine::experiments::ledger;
-use crate::engine::history;
-use crate::logs;
-use crate::store::{self, DATABASE_FILE, Store, Table};
+use crate::engine::scrub::inspect;
+use crate::store::{self, DATABASE_FILE, Store};
 use crate::tsdb::{self, Tsdb, TsdbOptions};
 
 use super::client::Client;
@@ -144,12 +142,6 @@ async fn backup_online(args: &BackupArgs) -> Outcome {
 pub(super) fn verify(args: DatabaseArgs) -> Outcome {
     let store = open_ours(&args)?;
     let bar = Bar::new("verifying");
-    let inspect = |table, key: &[u8], payload: &[u8]| match table {
-        Table::Checks => history::inspect(key, payload),
-        Table::Units | Table::Ledger => ledger::inspect(table, key, payload),
-        Table::Logs | Table::LogJournal => logs::inspect(table, key, payload),
-        table => tsdb::inspect(table, key, payload),
-    };
     let report = store::verify(&store.read()?, store.file_bytes()?, &inspect, &|share| {
         bar.at(share);
     })?;

@@ -19,6 +19,8 @@ pub struct Storage {
     /// Writes are refused with 503 below this much free disk; 0 stands for 5 % of it, at least
     /// 256 MiB.
     pub free_bytes_min: ByteSize,
+    /// How often every value of the file is read and its checksum looked at; 0 stands for never.
+    pub scrub_interval: Period,
 }
 
 impl Default for Storage {
@@ -27,6 +29,7 @@ impl Default for Storage {
             path: PathBuf::from("data"),
             cache: ByteSize::from_mebibytes(8),
             free_bytes_min: ByteSize::from_bytes(0),
+            scrub_interval: Period::from_secs(86_400),
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::engine::logs::Logs;
 use crate::engine::outbox::{Outbox, check_channels};
 use crate::engine::overview::{Overview, OverviewParts};
 use crate::engine::ruler::{Ruler, read_rule_files};
+use crate::engine::scrub::Scrubbing;
 use crate::engine::watch::{Catalog, Watch};
 use crate::model::Origin;
 use crate::rules::compile;
@@ -304,6 +305,13 @@ async fn begin(
         places: app.query_places(),
     });
     overview.start();
+    let scrubbing = Scrubbing {
+        store: Arc::clone(pipeline.tsdb().store()),
+        clock: Arc::clone(clock),
+        telemetry: Arc::clone(&app.telemetry),
+        settings: changed.clone(),
+    };
+    tokio::spawn(scrubbing.run());
     watch.call_witness(Arc::new(logs.clone()));
     let engine = Engine {
         overview,

@@ -17,6 +17,7 @@ pub mod outcomes;
 pub mod overview;
 mod pipeline;
 pub mod ruler;
+pub mod scrub;
 pub mod summaries;
 mod upkeep;
 pub mod watch;

@@ -1,5 +1,7 @@
 //! Reading: a consistent view, its tables and their values.
 
+use std::ops::Bound;
+
 use redb::{AccessGuard, ReadOnlyTable, ReadTransaction};
 
 use super::seal::{SEAL_BYTES, unseal};
@@ -137,7 +139,17 @@ impl<'s> TableReader<'s> {
     pub fn all(
         &self,
     ) -> Result<impl Iterator<Item = Result<Entry<'s>, StoreError>> + use<'s>, StoreError> {
-        let range = self.open.range::<&[u8]>(..).map_err(|e| StoreError::read(e.into()))?;
+        self.after(None)
+    }
+
+    /// All entries behind a key, or all, in order.
+    pub fn after(
+        &self,
+        key: Option<&[u8]>,
+    ) -> Result<impl Iterator<Item = Result<Entry<'s>, StoreError>> + use<'s>, StoreError> {
+        let from = key.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self.open.range::<&[u8]>((from, Bound::Unbounded));
+        let range = range.map_err(|e| StoreError::read(e.into()))?;
         let table = self.table;
         Ok(range.map(move |next| entry(table, next)))
     }

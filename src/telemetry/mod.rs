@@ -8,6 +8,7 @@
 mod instruments;
 mod live;
 mod render;
+mod scrub;
 mod sending;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::sync::atomic::Ordering;
 pub use instruments::{Counter, DurationHistogram, Gauge, LabeledCounter};
 pub use live::LiveClients;
 pub use render::{Collected, RowSink, Sink, TextSink};
+pub use scrub::Scrubs;
 pub use sending::Sending;
 
 use crate::model::MetricType;
@@ -179,6 +181,8 @@ pub struct Telemetry {
     pub sending: Sending,
     /// Clients of the live feed.
     pub live: LiveClients,
+    /// Looking through the file.
+    pub scrubs: Scrubs,
 }
 
 impl Default for Telemetry {
@@ -235,6 +239,7 @@ impl Telemetry {
             watch_commits: LabeledCounter::new(["outcome"]),
             sending: Sending::new(QUERY_BOUNDS_S),
             live: LiveClients::new(),
+            scrubs: Scrubs::new(),
         }
     }
 
@@ -315,6 +320,7 @@ impl Telemetry {
         self.log_lines.points(sink);
         self.sending.render(sink);
         self.live.render(sink);
+        self.scrubs.render(sink);
 
         let counters = [
             (

@@ -2,7 +2,11 @@
 
 mod disk_full;
 mod exemplars;
+mod handles;
 mod kill;
 #[path = "../daemon/process.rs"]
 #[allow(dead_code)]
 mod process;
+mod scrub;
+#[path = "../support/mod.rs"]
+mod support;

@@ -115,6 +115,11 @@ fn administration() -> Vec<Operation> {
         ("samples*", whole("Samples.")),
         ("bytes*", whole("Bytes.")),
     ]);
+    let scrub = object(&[
+        ("at*", time("When all of the file was last looked through.")),
+        ("values*", whole("Values that were read.")),
+        ("damaged*", whole("Values that were damaged.")),
+    ]);
     vec![
         get(admin("storage"), Administer, "Show what the file holds").answers(object(&[
             ("file_bytes*", whole("The file.")),
@@ -124,6 +129,7 @@ fn administration() -> Vec<Operation> {
             ("oldest_ms*", or_null(whole("The oldest sample in blocks, Unix milliseconds."))),
             ("newest_ms*", or_null(whole("The newest."))),
             ("damaged_blocks*", whole("Blocks whose checksum did not fit.")),
+            ("scrub*", or_null(scrub)),
             ("levels*", list_of(level, "By level.")),
         ])),
         get(admin("backup"), Administer, "Say how far a backup is").answers(object(&[

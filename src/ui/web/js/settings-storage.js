@@ -99,7 +99,8 @@ function file(data) {
       h('dt', 'Of it the journal'), h('dd', withUnit(data.journal_bytes, 'bytes')),
       h('dt', 'Disk'), h('dd', h('span', { class: free < 0.1 ? 'crit' : '' }, `${withUnit(data.disk_free_bytes, 'bytes')} free of ${withUnit(data.disk_total_bytes, 'bytes')}`)),
       h('dt', 'Reaches back to'), h('dd', data.oldest_ms ? moment(data.oldest_ms) : 'memory alone'),
-      h('dt', 'Damaged blocks'), h('dd', { class: data.damaged_blocks ? 'crit' : '' }, String(data.damaged_blocks))),
+      h('dt', 'Damaged blocks'), h('dd', { class: data.damaged_blocks ? 'crit' : '' }, String(data.damaged_blocks)),
+      h('dt', 'Looked through'), h('dd', { class: data.scrub?.damaged ? 'crit' : '' }, data.scrub ? `${moment(data.scrub.at)}: ${data.scrub.damaged ? `${data.scrub.damaged} of ${data.scrub.values} values damaged` : 'all intact'}` : 'not yet')),
     h('meter', { min: 0, max: 1, low: 0.8, high: 0.9, optimum: 0, value: 1 - free, 'aria-label': 'Disk in use' }),
     levels.length > 0 && h('div.table-wrap', { tabindex: '0', role: 'region', 'aria-label': 'Levels' }, h('table', h('thead', h('tr', h('th', 'Level'), h('th.right', 'Samples'), h('th.right', 'Size'), h('th.right', 'A sample'))),
       h('tbody', levels.map((/** @type {any} */ one) => h('tr', { key: one.level }, h('td', one.level), h('td.right', short(one.samples)), h('td.right', withUnit(one.bytes, 'bytes')), h('td.right', one.samples ? `${number(one.bytes / one.samples, 2)} B` : '–')))))));
