@@ -32,7 +32,6 @@ use crate::tsdb::Tsdb;
 use super::auth::Gate;
 use super::listen::CurrentTls;
 use super::live::{Live, Pace};
-use super::logs::Repeated;
 use super::page::Page;
 use super::session::SignIns;
 use super::tokens;
@@ -127,7 +126,6 @@ pub struct App {
     last_reload: Mutex<LastReload>,
     pub(super) backup: BackupState,
     pub(super) live: Live,
-    pub(super) log_requests: Repeated,
     pub(super) page: Page,
     pub(super) sign_ins: SignIns,
 }
@@ -166,7 +164,6 @@ impl App {
             last_reload: Mutex::new(LastReload { succeeded: true, at: now }),
             backup: BackupState::default(),
             live: Live::new(Pace::default()),
-            log_requests: Repeated::default(),
             page: Page::default(),
             sign_ins: SignIns::default(),
         })

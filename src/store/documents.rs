@@ -61,6 +61,8 @@ pub enum DocumentKind {
     Estimate = 25,
     /// Where a source of log lines has got to.
     LogPlace = 26,
+    /// The key of a request that gave log lines.
+    LogRequest = 27,
     /// An alert that somebody sent to `/api/v2/alerts`, and when it runs out.
     ExternalAlert = 16,
 }

@@ -11,7 +11,6 @@ mod histogram;
 mod parameters;
 mod read;
 mod receive;
-mod repeated;
 mod wanted;
 
 use std::sync::Arc;
@@ -22,7 +21,6 @@ use axum::routing::{get, post};
 use crate::decode::logs::LogsError as DecodeError;
 use crate::engine::logs::LogsError;
 
-pub(super) use repeated::Repeated;
 pub(super) use wanted::{Values, WantedLines, Wrong};
 
 use super::state::App;

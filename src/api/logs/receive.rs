@@ -9,19 +9,18 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, header};
 use serde_json::json;
 
-use crate::api::ApiError;
 use crate::api::error::no_content;
 use crate::api::ingest::inflate;
 use crate::api::json::success;
 use crate::api::otlp::{self as otlp_answer, Rejected};
 use crate::api::request::{blocking, header_text, idempotency_key, read_large};
 use crate::api::state::App;
+use crate::api::{ApiError, ErrorKind};
 use crate::decode::Encoding;
 use crate::decode::inflate::snappy_into;
 use crate::decode::logs::{LogBatch, LogBounds, read_json, read_loki};
 use crate::decode::otlp::{Form, read_logs};
-
-use super::repeated::Known;
+use crate::engine::logs::{Known, Ticket};
 
 type Answered = Result<Response<Body>, ApiError>;
 
@@ -63,6 +62,7 @@ async fn take(
     app: &Arc<App>,
     way: &str,
     body: Bytes,
+    ticket: Option<Ticket>,
     read: impl FnOnce(&[u8], &LogBounds) -> Result<LogBatch, ApiError> + Send + 'static,
 ) -> Result<Taken, ApiError> {
     let settings = app.settings.load();
@@ -77,7 +77,11 @@ async fn take(
         read(&body, &bounds)?
     };
     let LogBatch { lines, refused } = batch;
-    let accepted = if lines.is_empty() { 0 } else { app.engine()?.logs.write(lines).await? };
+    let logs = &app.engine()?.logs;
+    let accepted = match ticket {
+        Some(ticket) => logs.write_once(ticket, lines).await?,
+        None => logs.write(lines).await?,
+    };
     if !refused.is_empty() {
         app.telemetry.log_lines_refused.add([way], refused.len() as u64);
     }
@@ -94,13 +98,20 @@ fn media(headers: &HeaderMap) -> String {
 pub(super) async fn logs(State(app): State<Arc<App>>, request: Request) -> Answered {
     app.engine()?.logs.check_open()?;
     let (headers, body) = read_large(&app, request).await?;
-    let known = idempotency_key(&headers)?.map(|key| app.log_requests.begin(&key)).transpose()?;
-    let ticket = match known {
-        Some(Known::Before(accepted)) => {
-            return Ok(success(&json!({"accepted": accepted, "repeated": true})));
-        }
-        Some(Known::New(ticket)) => Some(ticket),
+    let ticket = match idempotency_key(&headers)? {
         None => None,
+        Some(key) => match app.engine()?.logs.begin(&key) {
+            Known::New(ticket) => Some(ticket),
+            Known::Before(accepted) => {
+                return Ok(success(&json!({"accepted": accepted, "repeated": true})));
+            }
+            Known::UnderWay => {
+                let message = format!(
+                    "a request with the Idempotency-Key {key:?} is under way; ask again later"
+                );
+                return Err(ApiError::new(ErrorKind::Conflict, message));
+            }
+        },
     };
     let body = inflate(&app, &headers, body)?;
     let by_lines = matches!(
@@ -111,10 +122,7 @@ pub(super) async fn logs(State(app): State<Arc<App>>, request: Request) -> Answe
             | "application/x-jsonlines"
     );
     let read = move |body: &[u8], bounds: &LogBounds| Ok(read_json(body, by_lines, bounds)?);
-    let taken = take(&app, WAY_JSON, body, read).await?;
-    if let Some(ticket) = ticket {
-        ticket.done(taken.accepted);
-    }
+    let taken = take(&app, WAY_JSON, body, ticket, read).await?;
     if taken.refused.is_empty() {
         return Ok(success(&json!({"accepted": taken.accepted})));
     }
@@ -142,7 +150,7 @@ pub(super) async fn loki(State(app): State<Arc<App>>, request: Request) -> Answe
         snappy_into(body, bytes_max, &mut inflated)?;
         Ok(read_loki(&inflated, false, bounds)?)
     };
-    let taken = take(&app, WAY_LOKI, body, read).await?;
+    let taken = take(&app, WAY_LOKI, body, None, read).await?;
     if taken.refused.is_empty() {
         return Ok(no_content());
     }
@@ -174,7 +182,7 @@ async fn export(app: &Arc<App>, request: Request, form: Form) -> Result<Taken, A
     let (headers, body) = read_large(app, request).await?;
     let body = inflate(app, &headers, body)?;
     let read = move |body: &[u8], bounds: &LogBounds| Ok(read_logs(body, form, bounds)?);
-    take(app, WAY_OTLP, body, read).await
+    take(app, WAY_OTLP, body, None, read).await
 }
 
 #[cfg(test)]

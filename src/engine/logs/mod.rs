@@ -10,6 +10,7 @@
 mod core;
 mod keeper;
 mod read;
+mod requests;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -30,12 +31,14 @@ use crate::engine::{Pipeline, WriteError};
 use crate::logs::{line_bytes, text_bytes};
 use crate::model::{LogId, LogLine, StoredLine, Timestamp};
 
+use requests::Requests;
 use shared::Shared;
 use threads::{Job, Message, Writer};
 
 pub use self::core::{Core, Written};
 pub use keeper::Keeper;
 pub use read::HISTOGRAM_STEPS_MAX;
+pub use requests::{Known, Ticket};
 
 pub use crate::logs::{
     Context, LINE_BYTES_MAX, LogBucket, LogFilter, LogNames, LogPage, LogQuery, Order,
@@ -117,6 +120,7 @@ pub struct Logs {
 struct Inner {
     pipeline: Pipeline,
     shared: Arc<Shared>,
+    requests: Requests,
     sender: Mutex<Option<Sender<Message>>>,
     queued: Arc<AtomicUsize>,
     retention: Arc<ArcSwap<LogRetention>>,
@@ -141,6 +145,10 @@ impl Logs {
             .store()
             .again(open)
             .map_err(|error| format!("log lines cannot be read: {error}"))?;
+        let requests = tsdb
+            .store()
+            .again(|| Requests::open(tsdb.store()))
+            .map_err(|error| format!("requests with log lines cannot be read: {error}"))?;
         let keeper = Keeper::new(&core)?;
         let shared = Arc::clone(core.shared());
         let retention = Arc::new(ArcSwap::from_pointee(retention));
@@ -169,6 +177,7 @@ impl Logs {
         let inner = Inner {
             pipeline,
             shared,
+            requests,
             sender: Mutex::new(Some(sender)),
             queued,
             retention,
@@ -223,6 +232,34 @@ impl Logs {
     /// than [`LINE_BYTES_MAX`].
     pub async fn write(&self, lines: Vec<LogLine>) -> Result<u64, LogsError> {
         self.write_noting(lines, Vec::new()).await
+    }
+
+    /// Begins a request under its key.
+    pub fn begin(&self, key: &str) -> Known {
+        self.inner.requests.begin(key)
+    }
+
+    /// As [`Logs::write`], for a request that [`Logs::begin`] does not know: its key is remembered
+    /// in the transaction of the lines.
+    ///
+    /// # Errors
+    ///
+    /// As [`Logs::write`]; the key is not remembered either.
+    pub async fn write_once(
+        &self,
+        mut ticket: Ticket,
+        lines: Vec<LogLine>,
+    ) -> Result<u64, LogsError> {
+        let accepted = lines.len() as u64;
+        let notes = ticket.notes(accepted).map_err(|error| LogsError::Store(error.to_string()))?;
+        let logs = self.clone();
+        // To its end also where the sender goes away: or what it sends again is taken again.
+        let writing = tokio::spawn(async move {
+            logs.write_noting(lines, notes).await?;
+            ticket.done(accepted);
+            Ok(accepted)
+        });
+        writing.await.unwrap_or(Err(LogsError::Stopping))
     }
 
     /// As [`Logs::write`], with `notes` in the same transaction: where a source has got to is known
