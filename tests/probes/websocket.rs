@@ -42,7 +42,7 @@ async fn a_websocket_opens_and_answers() {
     assert_eq!((seen.error.as_deref(), seen.body.as_slice()), (None, &b"PING"[..]));
     assert!(seen.phases.first_byte_us.expect("answered") <= seen.phases.total_us);
     let never = probe("websocket", &url, json!({ "send": "ping", "expect": "pong" }));
-    let seen = never.ask(Duration::from_millis(300)).await;
+    let seen = never.ask(Duration::from_secs(2)).await;
     let error = seen.error.expect("it never says so");
     assert!(error.contains("while waiting for a message"), "{error}");
 }
