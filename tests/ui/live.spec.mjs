@@ -107,7 +107,7 @@ test('incidents are told aloud, results are not', { timeout: 60_000 }, async () 
   await way(page, WAYS.ws);
   const number = (await site.get('incidents?status=open'))[0].number;
   await site.post(`incidents/${number}/acknowledge`, {});
-  await page.waitForFunction((wanted) => document.querySelector('#status')?.textContent?.startsWith(wanted), `Incident ${number} acknowledged`, { timeout: 3000 });
+  await page.waitForFunction((wanted) => document.querySelector('#status')?.textContent?.startsWith(wanted), `Incident ${number} acknowledged`, { timeout: 15_000 });
   await page.evaluate(() => {
     globalThis.said = 0;
     new MutationObserver(() => { globalThis.said += 1; }).observe(document.querySelector('#status'), { childList: true, characterData: true, subtree: true });

@@ -45,16 +45,16 @@ test('a mistake in a regular expression is told', { timeout: 60_000 }, () => at(
 test('lines are seen as they come, held on demand, and all are there afterwards', { timeout: 60_000 }, () => at('logs?source=test', async (page) => {
   await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Live', null, { timeout: 15_000 });
   await say('one comes');
-  await page.waitForFunction(() => document.querySelector('.log-line')?.textContent.includes('one comes'), null, { timeout: 2000 });
+  await page.waitForFunction(() => document.querySelector('.log-line')?.textContent.includes('one comes'), null, { timeout: 15_000 });
   await site.post('logs', JSON.stringify({ level: 'info', source: 'other', message: 'of somebody else' }));
   await page.getByRole('button', { name: 'Pause' }).click();
   await say('two comes while it is held');
   await page.waitForTimeout(800);
   assert.equal(await counted(page), 1);
   await page.getByRole('button', { name: 'Follow' }).click();
-  await page.waitForFunction(() => document.querySelector('v-list')?.now.count === 2, null, { timeout: 5000 });
+  await page.waitForFunction(() => document.querySelector('v-list')?.now.count === 2, null, { timeout: 15_000 });
   await say('three comes');
-  await page.waitForFunction(() => document.querySelector('v-list')?.now.count === 3, null, { timeout: 2000 });
+  await page.waitForFunction(() => document.querySelector('v-list')?.now.count === 3, null, { timeout: 15_000 });
   assert.deepEqual((await rows(page)).map((text) => /(one|two|three)/.exec(text)[1]), ['three', 'two', 'one'], 'newest first');
 }));
 
