@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::super::auth::Permission::{Read, Send};
-use super::operation::{Operation, get, limit, post, query};
-use super::schema::{any_of, list, list_of, object, one_of, or_null, refer, text, time, whole};
+use super::operation::{Operation, get, idempotency_key, limit, post, query};
+use super::schema::{
+    any_of, flag, list, list_of, object, one_of, or_null, refer, text, time, whole,
+};
 use super::sending::{bytes, otlp, too_many};
 
 fn times() -> Vec<Value> {
@@ -49,11 +51,15 @@ pub(super) fn operations() -> Vec<Operation> {
         too_many(
             post("/api/v1/logs", Send, "Take log lines as JSON")
                 .says("What is answered as accepted is durable. Good lines are kept when others are not: then 400 names the others.")
+                .takes(&[idempotency_key("Names the request: sent again, no line is taken twice.")])
                 .body_of(
                     true,
                     &[("application/json", bodies), ("application/x-ndjson", text("One line of JSON per log line."))],
                 )
-                .answers(object(&[("accepted*", whole("Lines that were taken."))])),
+                .answers(object(&[
+                    ("accepted*", whole("Lines that were taken.")),
+                    ("repeated", flag("`true` where the key was known: nothing was taken now.")),
+                ])),
         ),
         get("/api/v1/logs", Read, "Search log lines")
             .says("An unknown parameter is refused: misspelt, it would let every line through.")
