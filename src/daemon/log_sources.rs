@@ -205,9 +205,11 @@ impl Supervisor {
 async fn read_place(store: Arc<Store>, key: String) -> Result<Option<String>, StoreError> {
     let reading = tokio::task::spawn_blocking(move || {
         let key = document_key(DocumentKind::LogPlace, &key);
-        let snapshot = store.read()?;
-        let value = snapshot.get(Table::Watch, key.as_bytes())?;
-        value.map(|value| decode_document(value.payload())).transpose()
+        store.again(|| {
+            let snapshot = store.read()?;
+            let value = snapshot.get(Table::Watch, key.as_bytes())?;
+            value.map(|value| decode_document(value.payload())).transpose()
+        })
     });
     reading.await.unwrap_or_else(|_| Err(StoreError::Read("the task panicked".to_owned())))
 }

@@ -30,9 +30,7 @@ impl Place {
         let path = parent.join(format!("{PREFIX}{}", uuid::Uuid::now_v7().simple()));
         let made = DirBuilder::new().mode(0o700).create(&path);
         made.with_context(|| format!("cannot make {}; set TMPDIR", path.display()))?;
-        let lock = path.join(LOCK);
-        let locked = File::create(&lock).and_then(|file| file.lock().map(|()| file));
-        let lock = locked.with_context(|| format!("cannot lock {}", lock.display()))?;
+        let lock = lock(&path).with_context(|| format!("cannot lock {}", path.display()))?;
         Ok(Place { path, _lock: lock })
     }
 
@@ -48,6 +46,16 @@ impl Drop for Place {
             eprintln!("cannot remove {}: {error}", self.path.display());
         }
     }
+}
+
+/// The lock of a directory. It has its name only once it is held, or another demo that starts at
+/// this moment would take this one for killed.
+fn lock(directory: &Path) -> std::io::Result<File> {
+    let unnamed = directory.join("starting.lock");
+    let file = File::create(&unnamed)?;
+    file.lock()?;
+    fs::rename(unnamed, directory.join(LOCK))?;
+    Ok(file)
 }
 
 /// Removes directories of demos that do not run any more. What cannot be looked at or removed
