@@ -67,6 +67,7 @@ pub const ASSETS: &[Asset] = assets![
     "js/keys.js",
     "js/live.js",
     "js/log-line.js",
+    "js/log-lines.js",
     "js/objectives.js",
     "js/pages/check.js",
     "js/pages/checks.js",

@@ -4,12 +4,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { newPage, open, PAGES, settled, THEMES, WIDTHS } from './browser.mjs';
+import { INCIDENT, newPage, open, PAGES, settled, THEMES, WIDTHS } from './browser.mjs';
 
 const AXE = await readFile(new URL('node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const RULES = { runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] } };
 const DIALOGS = [
-  ['checks', 'Add check'], ['rules', 'Add rule'], ['rules', 'Add objective'], ['incidents/1', 'Resolve'], ['experiments', 'New experiment'], ['experiments/one-page-checkout', 'Complete'],
+  ['checks', 'Add check'], ['rules', 'Add rule'], ['rules', 'Add objective'], [INCIDENT, 'Resolve'], ['experiments', 'New experiment'], ['experiments/one-page-checkout', 'Complete'],
   ['experiments/button', 'Edit'], ['features', 'Add feature'], ['features/checkout', 'Change'], ['features/checkout', 'Changes of version 2'], ['logs', 'Export'],
   ['settings/channels', 'Add channel'], ['settings/silences', 'Add silence'], ['settings/maintenance', 'Add window'], ['settings/tokens', 'Make token'], ['settings/storage', 'Back up'],
 ];
@@ -17,7 +17,7 @@ let site;
 
 before(async () => {
   site = await open();
-}, { timeout: 120_000 });
+}, { timeout: 240_000 });
 
 after(() => site?.end());
 
@@ -35,7 +35,7 @@ for (const theme of THEMES) {
       const page = await newPage(site.browser, { width, theme, reducedMotion: 'reduce' });
       const wrong = [];
       for (const path of PAGES) {
-        await page.goto(site.base + path);
+        await page.goto(site.at(path));
         await settled(page);
         for (const one of await violations(page)) wrong.push(`/${path} ${one}`);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
@@ -48,12 +48,12 @@ for (const theme of THEMES) {
   }
 }
 
-test('dialogs have no violation either', { timeout: 120_000 }, async () => {
+test('dialogs have no violation either', { timeout: 240_000 }, async () => {
   const wrong = [];
   for (const width of [1440, 320]) {
     const page = await newPage(site.browser, { width, theme: 'dark', reducedMotion: 'reduce' });
     for (const [path, button] of DIALOGS) {
-      await page.goto(site.base + path);
+      await page.goto(site.at(path));
       await settled(page);
       await page.getByRole('button', { name: button, exact: true }).first().click();
       await page.waitForSelector('dialog[open]');
@@ -67,7 +67,7 @@ test('dialogs have no violation either', { timeout: 120_000 }, async () => {
   assert.deepEqual(wrong, []);
 });
 
-test('axe finds a planted fault', { timeout: 60_000 }, async () => {
+test('axe finds a planted fault', { timeout: 180_000 }, async () => {
   const page = await newPage(site.browser);
   await page.goto(`${site.base}checks`);
   await settled(page);

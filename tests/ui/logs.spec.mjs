@@ -2,22 +2,27 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { at as openAt, newPage, open, settled } from './browser.mjs';
+import { at as openAt, newPage, open, painted, settled, until } from './browser.mjs';
 
 let site;
 
 before(async () => {
   site = await open();
-}, { timeout: 120_000 });
+}, { timeout: 240_000 });
 
 after(() => site?.end());
 
 const at = (path, work) => openAt(site, path, work);
 const rows = (page) => page.$$eval('.log-line', (all) => all.map((one) => one.textContent));
+/** Waits until the list has that many lines, and has painted them. */
+const listed = async (page, count) => {
+  await page.waitForFunction((wanted) => document.querySelector('v-list')?.now.count === wanted, count);
+  await painted(page);
+};
 const counted = (page) => page.$eval('v-list', (list) => list.now.count);
 const say = (message, more = {}) => site.post('logs', JSON.stringify({ level: 'info', source: 'test', message, ...more }));
 
-test('filters and the address go together', { timeout: 60_000 }, () => at('logs', async (page) => {
+test('filters and the address go together', { timeout: 180_000 }, () => at('logs', async (page) => {
   await page.getByLabel('Search in messages').fill('PAYMENT');
   await page.waitForFunction(() => [...document.querySelectorAll('.log-line')].every((one) => /payment/.test(one.textContent)) && document.querySelector('v-list')?.now.count === 600);
   assert.match(page.url(), /q=PAYMENT/);
@@ -29,7 +34,7 @@ test('filters and the address go together', { timeout: 60_000 }, () => at('logs'
   await page.getByRole('button', { name: 'Clear' }).click();
   await page.getByLabel('Level').selectOption('warn');
   await page.getByLabel('Source').fill('worker');
-  await page.waitForFunction(() => document.querySelector('v-list')?.now.count === 600);
+  await listed(page, 600);
   assert.ok((await rows(page)).every((text) => /warn.*worker/.test(text)));
   await page.reload();
   await settled(page);
@@ -37,28 +42,28 @@ test('filters and the address go together', { timeout: 60_000 }, () => at('logs'
   assert.equal(await page.getByLabel('Level').inputValue(), 'warn');
 }));
 
-test('a mistake in a regular expression is told', { timeout: 60_000 }, () => at(`logs?q=${encodeURIComponent('/(/')}`, async (page) => {
+test('a mistake in a regular expression is told', { timeout: 180_000 }, () => at(`logs?q=${encodeURIComponent('/(/')}`, async (page) => {
   await page.locator('main [role=alert]').first().waitFor();
   assert.match(await page.textContent('main'), /could not be read/);
 }));
 
-test('lines are seen as they come, held on demand, and all are there afterwards', { timeout: 60_000 }, () => at('logs?source=test', async (page) => {
-  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Live', null, { timeout: 15_000 });
+test('lines are seen as they come, held on demand, and all are there afterwards', { timeout: 180_000 }, () => at('logs?source=test', async (page) => {
+  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Live');
   await say('one comes');
-  await page.waitForFunction(() => document.querySelector('.log-line')?.textContent.includes('one comes'), null, { timeout: 15_000 });
+  await page.waitForFunction(() => document.querySelector('.log-line')?.textContent.includes('one comes'));
   await site.post('logs', JSON.stringify({ level: 'info', source: 'other', message: 'of somebody else' }));
   await page.getByRole('button', { name: 'Pause' }).click();
   await say('two comes while it is held');
   await page.waitForTimeout(800);
   assert.equal(await counted(page), 1);
   await page.getByRole('button', { name: 'Follow' }).click();
-  await page.waitForFunction(() => document.querySelector('v-list')?.now.count === 2, null, { timeout: 15_000 });
+  await listed(page, 2);
   await say('three comes');
-  await page.waitForFunction(() => document.querySelector('v-list')?.now.count === 3, null, { timeout: 15_000 });
+  await listed(page, 3);
   assert.deepEqual((await rows(page)).map((text) => /(one|two|three)/.exec(text)[1]), ['three', 'two', 'one'], 'newest first');
 }));
 
-test('bars count what the list has, and a range of them is chosen by pointer and keys', { timeout: 60_000 }, () => at('logs?level=error&source=api', async (page) => {
+test('bars count what the list has, and a range of them is chosen by pointer and keys', { timeout: 180_000 }, () => at('logs?level=error&source=api', async (page) => {
   const all = await page.locator('v-histogram [role=slider]').getAttribute('aria-label');
   assert.match(all, /^600 lines/);
   const box = await page.locator('v-histogram').boundingBox();
@@ -83,7 +88,7 @@ test('bars count what the list has, and a range of them is chosen by pointer and
   await page.waitForFunction((url) => location.href !== url, before);
 }));
 
-test('a line is shown with those around it, and leads to its trace', { timeout: 60_000 }, () => at('logs?level=error&source=api', async (page) => {
+test('a line is shown with those around it, and leads to its trace', { timeout: 180_000 }, () => at('logs?level=error&source=api', async (page) => {
   await page.locator('.log-line').nth(3).click();
   const dialog = page.locator('dialog');
   await dialog.locator('.around li[aria-current]').waitFor();
@@ -99,7 +104,7 @@ test('a line is shown with those around it, and leads to its trace', { timeout: 
   assert.ok((await counted(page)) > 1);
 }));
 
-test('all that fit are saved in each form', { timeout: 60_000 }, () => at('logs?level=error&source=api', async (page) => {
+test('all that fit are saved in each form', { timeout: 180_000 }, () => at('logs?level=error&source=api', async (page) => {
   for (const [form, check] of [
     ['NDJSON', (text) => assert.equal(text.trim().split('\n').map((one) => JSON.parse(one)).filter((one) => one.level === 'error').length, 600)],
     ['JSON', (text) => assert.equal(JSON.parse(text).length, 600)],
@@ -113,21 +118,22 @@ test('all that fit are saved in each form', { timeout: 60_000 }, () => at('logs?
   }
 }));
 
-test('whoever reads further down keeps the place while lines come', { timeout: 60_000 }, async () => {
+test('whoever reads further down keeps the place while lines come', { timeout: 180_000 }, async () => {
   const page = await newPage(site.browser);
   await page.goto(`${site.base}logs`);
   await settled(page);
-  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Live', null, { timeout: 15_000 });
+  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Live');
   await page.$eval('v-list', (list) => { list.scrollTop = 2400; });
-  await page.waitForTimeout(200);
   const seen = () => page.$eval('v-list', (list) => {
     const top = list.getBoundingClientRect().top;
-    return [...list.querySelectorAll('.log-line')].find((one) => one.getBoundingClientRect().top >= top).textContent;
+    const first = [...list.querySelectorAll('.log-line')].find((one) => one.getBoundingClientRect().top >= top);
+    // Not one that stands far below, before the list has painted what belongs here.
+    return first && first.getBoundingClientRect().top < top + 24 ? first.textContent : '';
   });
-  const before_ = await seen();
+  await until('the lines further down', seen);
+  const [before_, count] = [await seen(), await counted(page)];
   for (let i = 0; i < 5; i += 1) await say(`above ${i}`);
-  await page.waitForFunction((count) => document.querySelector('v-list').now.count >= count, (await counted(page)) + 1, { timeout: 3000 }).catch(() => {});
-  await page.waitForTimeout(300);
+  await listed(page, count + 5);
   assert.equal(await seen(), before_);
   assert.deepEqual(page.faults, []);
   await page.context().close();

@@ -17,7 +17,7 @@ before(async () => {
   const index = await (await fetch(`${vedette.target}/ui/`)).text();
   root = /(\/ui\/[^/]+)\/js\/app\.js/.exec(index)[1];
   await page.goto(`${vedette.target}${root}/icon.svg`);
-}, { timeout: 60_000 });
+}, { timeout: 180_000 });
 
 after(async () => {
   await browser?.close();
@@ -78,3 +78,88 @@ test('a dense line keeps its lowest and highest, and a gap breaks it', async () 
   assert.deepEqual(points.broken, [true, true, false]);
 });
 
+
+test('lines that are asked for and lines that are told make one list without gaps', async () => {
+  // In the page, so that the module is the one that is served.
+  const wrong = await page.evaluate(async (path) => {
+    const { Lines, newestFirst } = await import(path);
+    const line = (time, number) => ({ id: `${time}-${number}` });
+    const ids = (list) => list.map((one) => one.id).join(' ');
+    const found = [];
+    const expect = (what, lines, wanted, next) => {
+      if (ids(lines.all) !== wanted || lines.next !== next) found.push(`${what}: ${ids(lines.all)} and ${lines.next}, not ${wanted} and ${next}`);
+    };
+    const [a, b, c, d] = [line(1, 1), line(2, 2), line(3, 3), line(3, 4)];
+
+    let lines = new Lines(100);
+    lines.answer([b, a], null, false);
+    lines.lost();
+    lines.tell([d]);
+    expect('told before the answer, which has it', (lines.answer([d, c, b, a], null, false), lines), '3-4 3-3 2-2 1-1', null);
+    lines = new Lines(100);
+    lines.answer([b, a], null, false);
+    lines.lost();
+    lines.tell([d]);
+    expect('told before the answer, which is older', (lines.answer([c, b, a], null, false), lines), '3-4 3-3 2-2 1-1', null);
+    lines = new Lines(100);
+    lines.tell([c]);
+    expect('told before the first answer', (lines.answer([b], 'older', false), lines), '3-3 2-2', 'older');
+    lines = new Lines(100);
+    lines.answer([a], 'older', false);
+    lines.lost();
+    lines.tell([d]);
+    expect('more was missed than one answer has', (lines.answer([c], 'from c', false), lines), '3-4 3-3', 'from c');
+    lines = new Lines(100);
+    lines.answer([a], 'older', false);
+    lines.tell([b, c]);
+    lines.tell([d]);
+    expect('all was told, so that a short answer leaves nothing out', (lines.answer([d], 'from d', false), lines), '3-4 3-3 2-2 1-1', 'older');
+
+    // Against what a server has, in any order: 300 runs.
+    let state = 42;
+    const below = (n) => (state = (state * 1664525 + 1013904223) % 4294967296) % n;
+    for (let run = 0; run < 300; run += 1) {
+      const all = [];
+      lines = new Lines(1e6);
+      let asked = null;
+      let telling = true;
+      const page = (before, count = 5) => {
+        const from = all.toSorted((x, y) => newestFirst(x.id, y.id)).filter((one) => !before || newestFirst(one.id, before) > 0);
+        return [from.slice(0, count), from.length > count ? from[count - 1].id : null];
+      };
+      const say = () => {
+        // Now and then one that is late. Who was not told of a late one further down than one answer
+        // reaches does not learn of it.
+        const one = line(all.length + (telling && !below(5) ? -below(8) : 0), all.length);
+        all.push(one);
+        if (telling) lines.tell([one]);
+      };
+      for (let step = 0; step < 60; step += 1) {
+        const act = below(10);
+        if (act < 6) say();
+        else if (act === 6 && telling) {
+          telling = false;
+          lines.lost();
+        } else if (act === 7 && !telling) {
+          telling = true;
+          lines.lost();
+          asked = page(null);
+        } else if (act === 8 && !asked) asked = page(null);
+        else if (act === 9 && asked) {
+          lines.answer(...asked, false);
+          asked = null;
+        }
+      }
+      if (!telling) lines.lost();
+      telling = true;
+      lines.answer(...page(null), false);
+      for (let i = 0; i < 3; i += 1) say();
+      while (lines.next) lines.reach(...page(lines.next));
+      const wanted = all.toSorted((x, y) => newestFirst(x.id, y.id));
+      const got = lines.all.toSorted((x, y) => newestFirst(x.id, y.id));
+      if (ids(wanted) !== ids(got)) found.push(`run ${run}: ${ids(got)}, not ${ids(wanted)}`);
+    }
+    return found.slice(0, 5);
+  }, `${root}/js/log-lines.js`);
+  assert.deepEqual(wrong, []);
+});

@@ -28,7 +28,7 @@ async function post(target, path, body, method = 'POST', type = 'application/jso
   return text ? JSON.parse(text) : null;
 }
 
-/** Requests and latencies of a shop: counters and histograms, an hour back. `slow` makes one route slow for a while. */
+/** Requests and latencies of a shop: counters and histograms, an hour back. `slow` makes one route slow. */
 class Shop {
   constructor() {
     this.random = random(7);
@@ -83,7 +83,7 @@ export async function seed(target, { keep = true } = {}) {
     const batch = [];
     for (let one = at; one < Math.min(at + STEP_S * 8000, now); one += STEP_S * 1000) {
       const back = (now - one) / 60_000;
-      batch.push(...shop.samples(one, back < 11 && back > 6));
+      batch.push(...shop.samples(one, back < 11));
     }
     if (batch.length) await post(target, 'samples', { samples: batch });
   }
@@ -100,14 +100,14 @@ export async function seed(target, { keep = true } = {}) {
   ];
   for (const check of checks) await post(target, 'checks', { every: '5s', ...check });
   await post(target, 'rules', { name: 'checkout-slow', expr: 'histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket{route="/api/checkout"}[1m])))', operator: '>', threshold: 0.18, interval: 5, severity: 'warning', annotations: { summary: 'Checkout p95 above 180 ms' } });
-  await post(target, 'rules', { name: 'queue-deep', metric: 'queue_depth', operator: '>', threshold: 90, window: 120, for: '1m', severity: 'info' });
+  await post(target, 'rules', { name: 'queue-deep', metric: 'queue_depth', operator: '>', threshold: 150, window: 120, for: '1m', severity: 'info' });
   await post(target, 'silences', { matchers: ['job="batch"'], duration: '2h', comment: 'moving the batch machines', created_by: 'mara' });
   await post(target, 'maintenance', { name: 'nightly-window', matchers: ['job="db"'], recurrence: { cron: '30 2 * * *', duration: '1h', zone: 'Europe/Amsterdam' } });
 
   await trials(target);
   await logs(target, 3000);
 
-  const send = () => post(target, 'samples', { samples: shop.samples(Date.now(), false) }).catch(() => {});
+  const send = () => post(target, 'samples', { samples: shop.samples(Date.now(), true) }).catch(() => {});
   await send();
   const timer = keep ? setInterval(send, STEP_S * 1000) : null;
   return () => {
@@ -153,12 +153,12 @@ async function trials(target) {
 
 const SAYINGS = [['info', 'api', 'request of /api/checkout took %d ms'], ['debug', 'worker', 'job %d was taken from the queue'], ['info', 'api', 'user %d signed in'], ['warn', 'worker', 'queue is %d deep'], ['error', 'api', 'payment %d was refused: connection reset by peer']];
 
-/** Lines of the last hour, the newest now. @param {string} target @param {number} count */
+/** Lines of the last 50 minutes, the newest now. @param {string} target @param {number} count */
 export async function logs(target, count, more = {}) {
   const now = Date.now();
   const line = (_, i) => {
     const [level, source, text] = SAYINGS[i % SAYINGS.length];
-    return JSON.stringify({ time: new Date(now - ((count - 1 - i) * 3_500_000) / count).toISOString(), level, source, message: text.replace('%d', String(i)), feature: i % 2 ? 'checkout' : 'search', environment: 'production', trace_id: `trace-${i % 97}`, metadata: { n: i }, ...more });
+    return JSON.stringify({ time: new Date(now - ((count - 1 - i) * 3_000_000) / count).toISOString(), level, source, message: text.replace('%d', String(i)), feature: i % 2 ? 'checkout' : 'search', environment: 'production', trace_id: `trace-${i % 97}`, metadata: { n: i }, ...more });
   };
   for (let done = 0; done < count; done += 10_000) {
     const lines = Array.from({ length: Math.min(10_000, count - done) }, (_, i) => line(null, done + i));

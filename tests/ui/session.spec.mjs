@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { newPage, open, settled } from './browser.mjs';
+import { INCIDENT, newPage, open, settled } from './browser.mjs';
 
 let site;
 const tokens = {};
@@ -15,7 +15,7 @@ before(async () => {
     const response = await fetch(`${site.vedette.target}/api/v1/admin/tokens`, { method: 'POST', headers: { Authorization: `Bearer ${tokens.admin}` }, body: JSON.stringify({ name: `a-${role}`, role }) });
     tokens[role] = (await response.json()).data.token;
   }
-}, { timeout: 120_000 });
+}, { timeout: 240_000 });
 
 after(() => site?.end());
 
@@ -29,7 +29,7 @@ async function signIn(role, path = 'checks', options = {}) {
   return page;
 }
 
-test('a wrong token is refused, a right one is kept in a cookie that no script can read', { timeout: 60_000 }, async () => {
+test('a wrong token is refused, a right one is kept in a cookie that no script can read', { timeout: 180_000 }, async () => {
   const page = await newPage(site.browser);
   await page.goto(`${site.base}checks`);
   await page.getByLabel('Token').fill('wrong');
@@ -47,7 +47,7 @@ test('a wrong token is refused, a right one is kept in a cookie that no script c
   assert.deepEqual([cookies[0].httpOnly, cookies[0].sameSite], [true, 'Strict']);
   const seen = await page.evaluate(() => document.cookie + JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }) + document.documentElement.outerHTML);
   assert.ok(!seen.includes(tokens.admin));
-  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Live', null, { timeout: 15_000 });
+  await page.waitForFunction(() => document.querySelector('.live')?.textContent === 'Live');
   await page.goto(`${site.base}settings/tokens`);
   await settled(page);
   await page.locator('main').getByRole('button', { name: 'Sign out' }).click();
@@ -58,16 +58,16 @@ test('a wrong token is refused, a right one is kept in a cookie that no script c
   await page.context().close();
 });
 
-test('a viewer sees all and is offered nothing that the role does not allow', { timeout: 90_000 }, async () => {
+test('a viewer sees all and is offered nothing that the role does not allow', { timeout: 180_000 }, async () => {
   const page = await signIn('viewer');
   await page.getByText('read-only').first().waitFor();
   for (const [path, names] of [
     ['checks', ['Add check', 'Run all']], ['checks/mail-relay', ['Run now', 'Pause', 'Edit', 'Delete']], ['rules', ['Add rule', 'Add objective']], ['rules/checkout-slow', ['Edit', 'Delete']],
-    ['incidents', ['Acknowledge', 'Resolve']], ['incidents/1', ['Acknowledge', 'Resolve', 'Assign', 'Snooze', 'Edit', 'Add note']],
+    ['incidents', ['Acknowledge', 'Resolve']], [INCIDENT, ['Acknowledge', 'Resolve', 'Assign', 'Snooze', 'Edit', 'Add note']],
     ['experiments', ['New experiment']], ['experiments/one-page-checkout', ['Pause', 'Complete', 'Edit', 'What does it get?']], ['features', ['Add feature']], ['features/checkout', ['Edit', 'Delete', 'Change', 'Evaluate']],
     ['settings/channels', ['Add channel', 'Test ops']], ['settings/silences', ['Add silence']], ['settings/maintenance', ['Add window']], ['settings/tokens', ['Make token']], ['settings/storage', ['Back up', 'Compact', 'Reload settings']],
   ]) {
-    await page.goto(site.base + path);
+    await page.goto(site.at(path));
     await settled(page);
     for (const name of names) assert.equal(await page.locator('main').getByRole('button', { name, exact: true }).count(), 0, `${name} on ${path}`);
   }
@@ -80,7 +80,7 @@ test('a viewer sees all and is offered nothing that the role does not allow', { 
   await page.context().close();
 });
 
-test('an operator acts, and leaves tokens to the administrator', { timeout: 60_000 }, async () => {
+test('an operator acts, and leaves tokens to the administrator', { timeout: 180_000 }, async () => {
   const page = await signIn('operator');
   await page.getByRole('button', { name: 'Add check' }).waitFor();
   await page.goto(`${site.base}settings/tokens`);
@@ -91,7 +91,7 @@ test('an operator acts, and leaves tokens to the administrator', { timeout: 60_0
   await page.context().close();
 });
 
-test('on a phone the way out is behind “More”', { timeout: 60_000 }, async () => {
+test('on a phone the way out is behind “More”', { timeout: 180_000 }, async () => {
   const page = await signIn('viewer', 'checks', { width: 390 });
   await page.getByRole('button', { name: 'More' }).click();
   await page.locator('dialog').getByRole('button', { name: 'Sign out' }).click();
@@ -99,7 +99,7 @@ test('on a phone the way out is behind “More”', { timeout: 60_000 }, async (
   await page.context().close();
 });
 
-test('a token is shown once, and who lost theirs is asked to sign in', { timeout: 60_000 }, async () => {
+test('a token is shown once, and who lost theirs is asked to sign in', { timeout: 180_000 }, async () => {
   const page = await signIn('admin', 'settings/tokens');
   await page.getByRole('button', { name: 'Make token' }).click();
   await page.getByLabel('Name', { exact: true }).fill('for-a-while');

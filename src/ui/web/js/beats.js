@@ -5,7 +5,7 @@ import { h, render, schedule } from './core.js';
 import { clock, percent, day, plural } from './format.js';
 
 /** @typedef {'healthy' | 'degraded' | 'unhealthy' | 'unknown' | 'paused'} State */
-/** @typedef {{state: State, text: string}} Beat */
+/** @typedef {{state: State, text: string, at?: string}} Beat `at` where it is one result */
 
 const PITCH = 5;
 const PLACES_MAX = 90;
@@ -89,7 +89,7 @@ function roundBar(x, y, width, height) {
 customElements.define('v-beats', VBeats);
 
 /** The bar of one result. @param {any} one @returns {Beat} */
-export const beatOf = (one) => ({ state: one.status, text: `${clock(Date.parse(one.at))} ${one.status}${one.error ? `: ${one.error}` : ''}` });
+export const beatOf = (one) => ({ state: one.status, at: one.at, text: `${clock(Date.parse(one.at))} ${one.status}${one.error ? `: ${one.error}` : ''}` });
 
 /**
  * Beats by check, with what a frame of the feed adds: nothing but results adds any.
@@ -100,6 +100,8 @@ export const beatOf = (one) => ({ state: one.status, text: `${clock(Date.parse(o
 export function withBeat(data, type, frame) {
   const known = data[frame?.name];
   if (type !== 'check.result' || !known) return type === 'check.created' ? undefined : data;
+  // One that an answer had already.
+  if (known.beats.some((one) => one.at === frame.at)) return data;
   return { ...data, [frame.name]: { ...known, beats: [...known.beats, beatOf(frame)].slice(-PLACES_MAX) } };
 }
 

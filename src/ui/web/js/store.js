@@ -132,6 +132,8 @@ export class Resource {
     /** @type {AbortController | null} */
     this.running = null;
     this.again = false;
+    /** Frames that came while it was asked: the answer may be older than they are. @type {[string, any][]} */
+    this.meanwhile = [];
   }
 
   /**
@@ -166,15 +168,14 @@ export class Resource {
    * @param {any} frame
    */
   hear(type, frame) {
-    if (this.data !== undefined && this.patch) {
-      const now = this.patch(this.data, type, frame);
-      if (now !== undefined) {
-        if (now !== this.data) {
-          this.data = now;
-          this.changed.value += 1;
-        }
-        return;
-      }
+    const before = this.data;
+    if (this.take(type, frame)) {
+      if (this.data === before) return;
+      this.changed.value += 1;
+      if (!this.running) return;
+      if (this.meanwhile.length < MEANWHILE_MAX) this.meanwhile.push([type, frame]);
+      else this.again = true;
+      return;
     }
     if (this.soon) return;
     const wait = Math.max(0, this.askedAt + BETWEEN_MS - Date.now());
@@ -188,6 +189,13 @@ export class Resource {
     }, wait);
   }
 
+  /** Whether the frame says all that there is to know. @param {string} type @param {any} frame */
+  take(type, frame) {
+    const now = this.data === undefined ? undefined : this.patch?.(this.data, type, frame);
+    if (now !== undefined) this.data = now;
+    return now !== undefined;
+  }
+
   /** Asks now. Requests never overlap: one that is wanted meanwhile follows. */
   async refresh() {
     if (this.running) {
@@ -198,10 +206,13 @@ export class Resource {
     const running = new AbortController();
     this.running = running;
     this.again = false;
+    this.meanwhile = [];
     this.askedAt = Date.now();
     try {
       this.data = await this.ask(running.signal);
       this.error = null;
+      for (const [type, frame] of this.meanwhile) if (!this.take(type, frame)) this.again = true;
+      this.meanwhile = [];
     } catch (error) {
       if (running.signal.aborted) return;
       this.error = /** @type {ApiError} */ (error);
@@ -230,6 +241,8 @@ const all = new Set();
 
 /** Frames make a resource be asked for at most this often. */
 const BETWEEN_MS = 1000;
+/** Frames that are kept until an answer is there; where there are more it is asked for again. */
+const MEANWHILE_MAX = 1000;
 
 /** Polling slows down while the feed tells of changes, and stops being worth much while nobody looks. */
 function pace() {

@@ -27,7 +27,7 @@ export default function detail(page, name) {
     const all = await Promise.all(WINDOWS.map(([one]) => api(`${path}/uptime?window=${one}`, { signal })));
     return Object.fromEntries(WINDOWS.map(([one], i) => [one, { ...all[i], shown: { beats: beatsOfUptime(all[i].bars), wide: true, label: `Uptime by ${one === '24h' ? 'hour' : 'day'}` } }]));
   }, 30_000);
-  const results = new Resource((signal) => api(`${path}/results?limit=${RESULTS}`, { signal }), 10_000, ['checks'], (data, type, frame) => (frame?.name !== name ? data : type === 'check.result' ? [frame, ...data].slice(0, RESULTS) : undefined));
+  const results = new Resource((signal) => api(`${path}/results?limit=${RESULTS}`, { signal }), 10_000, ['checks'], (data, type, frame) => (frame?.name !== name ? data : type !== 'check.result' ? undefined : data.some((one) => one.at === frame.at) ? data : [frame, ...data].slice(0, RESULTS)));
   const latency = new Resource(async (signal) => {
     const seconds = LATENCY.find(([one]) => one === span)?.[1] ?? 3600;
     const end = Math.floor(Date.now() / 1000);

@@ -8,6 +8,7 @@ import { clock, moment, plural } from '../format.js';
 import { listen, wantLogs } from '../live.js';
 import { LEVELS } from '../histogram.js';
 import { showLine, TONE } from '../log-line.js';
+import { Lines } from '../log-lines.js';
 import { card, empty, instead, pageHead, segments, stale } from '../parts.js';
 import { keepInAddress } from '../router.js';
 import { api, call, feedIsLive, parameters, Resource } from '../store.js';
@@ -34,10 +35,8 @@ export default function logs(page) {
   if (around && !filter.from) [filter.from, filter.until] = [String(around - AROUND_MS), String(around + AROUND_MS)];
   filter.range ||= USUAL;
   let tail = !filter.from;
-  /** Newest first. @type {any[]} */
-  let lines = [];
-  /** Where older lines go on, or null at the end. @type {string | null} */
-  let next = null;
+  /** @type {Lines<any>} */
+  const lines = new Lines(KEPT);
   let added = 0;
   let reaching = false;
   let typing = /** @type {any} */ (null);
@@ -58,7 +57,7 @@ export default function logs(page) {
     // Who holds the list, or looks at the past, wants it to stay.
     if (!tail && feed.data) return true;
     const answer = await call(`logs?${parameters({ ...words(), ...times(), order: 'newest', limit: PAGE })}`, { signal });
-    take(answer.data, answer.next ?? null);
+    added += lines.answer(answer.data, answer.next ?? null, feed.again);
     return true;
   }, POLL_MS);
   const ask = () => feed.refresh();
@@ -72,22 +71,9 @@ export default function logs(page) {
   }, HISTOGRAM_MS);
   const fields = new Resource((signal) => api('logs/fields', { signal }), 60_000);
 
-  /** Newest lines of the server, which may go on where ours begin. @param {any[]} list @param {string | null} after */
-  function take(list, after) {
-    const known = lines.length ? list.findIndex((one) => one.id === lines[0].id) : -1;
-    if (known > 0) {
-      added += known;
-      lines = [...list.slice(0, known), ...lines];
-    } else if (known < 0) {
-      lines = list;
-      next = after;
-    }
-  }
-
   /** Asks anew from the start: a filter changed. */
   function again() {
-    lines = [];
-    next = null;
+    lines.clear();
     feed.data = undefined;
     feed.running?.abort();
     feed.running = null;
@@ -101,21 +87,20 @@ export default function logs(page) {
 
   /** Older lines, as the end of the list comes near. */
   async function reachBack() {
-    if (reaching || !next || lines.length >= KEPT) return;
+    if (reaching || !lines.next || lines.all.length >= KEPT) return;
     reaching = true;
-    const cursor = next;
+    const cursor = lines.next;
     const answer = await attempt(() => call(`logs?${parameters({ ...words(), ...times(), order: 'newest', limit: PAGE, after: cursor })}`, { signal: page.signal }));
     reaching = false;
-    if (!answer || cursor !== next) return;
-    lines = [...lines, ...answer.data];
-    next = answer.next ?? null;
+    if (!answer || cursor !== lines.next) return;
+    lines.reach(answer.data, answer.next ?? null);
     draw();
   }
 
   const draw = page.draws(() => {
-    const tell = /** @type {string} */ (feed.data === undefined ? '' : `${plural(lines.length, 'line')}${next ? ' so far' : ''}${tail ? ', following' : ', held'}`);
+    const tell = /** @type {string} */ (feed.data === undefined ? '' : `${plural(lines.all.length, 'line')}${lines.next ? ' so far' : ''}${tail ? ', following' : ', held'}`);
     // These lines, also when the list paints after there are others.
-    const shown = lines;
+    const shown = /** @type {any[]} */ (lines.all);
     const rows = { count: shown.length, height: ROW_PX, label: 'Log lines', row: (/** @type {number} */ i, /** @type {number} */ top) => row(shown[i], top), added, onend: reachBack };
     added = 0;
     return [
@@ -131,8 +116,8 @@ export default function logs(page) {
         stale(feed),
         filters(),
         card('Over time', { key: 'over-time', note: legend(histogram.data) }, instead(histogram, 'counts') ?? h('v-histogram', { '.data': histogram.data })),
-        card('Lines', { key: 'lines', note: lines.length ? `${moment(lines[lines.length - 1].time)} to ${moment(lines[0].time)}` : null },
-          instead(feed, 'logs') ?? (lines.length
+        card('Lines', { key: 'lines', note: shown.length ? `${moment(shown[shown.length - 1].time)} to ${moment(shown[0].time)}` : null },
+          instead(feed, 'logs') ?? (shown.length
             ? h('v-list', { '.data': rows })
             : empty('logs', 'No lines fit', filtered() ? 'A longer range or fewer filters may show some.' : ['Lines come by POST ', h('code', '/api/v1/logs'), ', OTLP, Loki’s push, syslog, journald and files.'])))),
     ];
@@ -185,7 +170,10 @@ export default function logs(page) {
     }
     wantLogs(tail ? ofFeed() : null);
     // What came while it was held is asked for.
-    if (tail) ask();
+    if (tail) {
+      lines.lost();
+      ask();
+    }
     draw();
   }
 
@@ -206,16 +194,20 @@ export default function logs(page) {
   wantLogs(tail ? ofFeed() : null);
   page.onend(() => wantLogs(null));
   page.onend(listen((type, data, skipped) => {
-    if (!tail || type !== 'log.lines' || feed.data === undefined) return;
-    const known = new Set(lines.slice(0, 2 * PAGE).map((one) => one.id));
-    const fresh = /** @type {any[]} */ (data).filter((one) => fits(one) && !known.has(one.id)).reverse();
+    if (!tail || type !== 'log.lines') return;
     // Of a flood the feed has the newest alone; the rest is asked for.
-    if (skipped) ask();
-    if (!fresh.length) return;
-    added += fresh.length;
-    lines = [...fresh, ...lines].slice(0, KEPT);
+    if (skipped) {
+      lines.lost();
+      ask();
+    }
+    const fresh = lines.tell(/** @type {any[]} */ (data).filter(fits));
+    // Before the first answer they are kept for it: it may have been read before they were there.
+    if (!fresh || feed.data === undefined) return;
+    added += fresh;
     draw();
   }));
+  // Whoever is back after a while may be told to ask instead of what was said meanwhile.
+  page.onend(feedIsLive.watch(() => lines.lost()));
   page.onend(() => clearTimeout(typing));
 }
 
