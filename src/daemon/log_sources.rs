@@ -11,9 +11,8 @@ use crate::clock::Clock;
 use crate::collect::logs::{Outlet, Place, Sink, Taken, journald, syslog, tail};
 use crate::config::{Journald, LogFile, Settings, Syslog};
 use crate::engine::logs::{Logs, LogsError};
-use crate::engine::watch::Write;
 use crate::model::LogLine;
-use crate::store::{DocumentKind, Store, StoreError, Table, decode_document, document_key};
+use crate::store::{DocumentKind, Store, StoreError, Table, Write, decode_document, document_key};
 use crate::telemetry::Telemetry;
 
 use super::loops::Changes;

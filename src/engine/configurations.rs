@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::feed::{Fact, Subject, Topic};
-use super::watch::{Batch, Watch, WatchError, Write};
+use super::watch::{Batch, Watch, WatchError};
 use crate::model::{Name, Timestamp};
 use crate::store::{
-    DocumentKind, Store, StoreError, Table, decode_document, document_key, documents,
+    DocumentKind, Store, StoreError, Table, Write, decode_document, document_key, documents,
 };
 
 /// Versions of one feature that are kept; older ones are removed.

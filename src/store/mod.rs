@@ -33,7 +33,7 @@ pub use salvage::{SalvageReport, Salvaged, newest, salvage};
 pub use seal::{SEAL_BYTES, SEAL_MAGIC};
 pub use table::Table;
 pub use verify::{DAMAGE_SHOWN_MAX, Inspect, Scrub, VerifyReport, verify};
-pub use write::Txn;
+pub use write::{Txn, Write};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};

@@ -1,9 +1,9 @@
-//! One write transaction.
+//! One write transaction, and what it is told to change.
 
 use redb::{Database, ReadableTable, WriteTransaction};
 
 use super::seal::{seal_into, sealed_len};
-use super::{Key, StoreError, Table, Value};
+use super::{DocumentKind, Key, StoreError, Table, Value, document_key, encode_document};
 
 /// A transaction that is being put together. Nothing of it is seen before it is committed.
 pub struct Txn<'a> {
@@ -108,5 +108,56 @@ impl Txn<'_> {
             None => Ok(None),
             Some(guard) => Ok(Some(Value::open(table, key, guard.value())?.to_vec())),
         }
+    }
+}
+
+/// A change of one value in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Puts a value in place of what is there.
+    Put {
+        /// Where.
+        table: Table,
+        /// Under which key.
+        key: Vec<u8>,
+        /// What, without its seal.
+        payload: Vec<u8>,
+    },
+    /// Removes a value, if there is one.
+    Remove {
+        /// Where.
+        table: Table,
+        /// Under which key.
+        key: Vec<u8>,
+    },
+}
+
+impl Write {
+    /// Puts a document.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be encoded.
+    pub fn document<T: serde::Serialize>(
+        table: Table,
+        kind: DocumentKind,
+        id: &str,
+        document: &T,
+    ) -> Result<Write, StoreError> {
+        let key = document_key(kind, id).as_bytes().to_vec();
+        Ok(Write::Put { table, key, payload: encode_document(document)? })
+    }
+
+    /// Writes it as part of a transaction.
+    pub fn apply(&self, txn: &mut Txn<'_>) -> Result<(), StoreError> {
+        match self {
+            Write::Put { table, key, payload } => txn.insert(*table, key, payload),
+            Write::Remove { table, key } => txn.remove(*table, key).map(|_| ()),
+        }
+    }
+
+    /// Removes a document.
+    pub fn no_document(table: Table, kind: DocumentKind, id: &str) -> Write {
+        Write::Remove { table, key: document_key(kind, id).as_bytes().to_vec() }
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use vedette::clock::ManualClock;
 use vedette::engine::feed::{Fact, Feed, Since, Subject, Topic};
-use vedette::engine::watch::{Batch, Watch, Write};
+use vedette::engine::watch::{Batch, Watch};
 use vedette::model::Timestamp;
-use vedette::store::{DocumentKind, Table};
+use vedette::store::{DocumentKind, Table, Write};
 
 use super::support::disk::{Fault, SimDisk};
 use super::support::engine::open;

@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use vedette::engine::logs::{Core, Keeper, LogQuery, Order, PAGE_LINES_MAX};
-use vedette::engine::watch::Write;
 use vedette::model::{LogId, LogLine, StoredLine, Timestamp};
-use vedette::store::{DocumentKind, Table, decode_document, document_key};
+use vedette::store::{DocumentKind, Table, Write, decode_document, document_key};
 use vedette::tsdb::Tsdb;
 
 use super::support::disk::{Fault, Random, SimDisk};

@@ -5,9 +5,8 @@ use super::dice::Dice;
 use super::past::Story;
 use crate::checks::{Transition, UnknownReason};
 use crate::engine::history::History;
-use crate::engine::watch::Write;
 use crate::model::{CheckResult, CheckStatus, Name, Phases, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Write};
 
 /// Checks with a past: their names, and the median of their latency in milliseconds.
 const CHECKS: [(&str, f64); 6] = [

@@ -40,9 +40,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::checks::Transition;
 use crate::model::{CheckResult, Name, Timestamp};
-use crate::store::{Store, StoreError, Table};
+use crate::store::{Store, StoreError, Table, Write};
 
-use super::watch::Write;
 use keys::{Area, row_key};
 
 /// What keeps the history of checks.

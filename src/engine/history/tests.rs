@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::keys::{DAY_MS, HOUR_MS};
 use super::*;
 use crate::checks::{Span, UnknownReason};
-use crate::engine::watch::Write;
 use crate::model::{CheckStatus, Phases};
-use crate::store::{DiskMedium, StoreOptions};
+use crate::store::{DiskMedium, StoreOptions, Write};
 
 const START: i64 = 1_795_132_800_000;
 

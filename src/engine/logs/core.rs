@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::engine::watch::Write;
 use crate::logs::{
     Columns, Header, Mark, Packer, Part, Unpacker, block_key, block_of, decode_record,
     encode_record, journal_key, journal_of, mark_key,
 };
 use crate::model::{LogId, LogLine, StoredLine, Timestamp};
-use crate::store::{StoreError, Table};
+use crate::store::{StoreError, Table, Write};
 use crate::tsdb::Tsdb;
 
 use super::shared::{Block, Shared, State};

@@ -26,10 +26,10 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::engine::feed::Feed;
-use crate::engine::watch::Write;
 use crate::engine::{Pipeline, WriteError};
 use crate::logs::{line_bytes, text_bytes};
 use crate::model::{LogId, LogLine, StoredLine, Timestamp};
+use crate::store::Write;
 
 use requests::Requests;
 use shared::Shared;

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::watch::Write;
-use crate::store::{DocumentKind, Store, StoreError, Table, documents};
+use crate::store::{DocumentKind, Store, StoreError, Table, Write, documents};
 
 /// Keys that are remembered, the oldest going first.
 const KEYS_MAX: usize = 10_000;

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::engine::feed::{Fact, Feed};
-use crate::engine::watch::Write;
 use crate::model::{LogLine, StoredLine};
+use crate::store::Write;
 use crate::telemetry::Telemetry;
 
 use super::core::Core;

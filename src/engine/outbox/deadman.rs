@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::engine::watch::{Batch, Watch, Write};
+use crate::engine::watch::{Batch, Watch};
 use crate::senders::{Clients, ping};
-use crate::store::{DocumentKind, Table};
+use crate::store::{DocumentKind, Table, Write};
 
 /// How long the keeper may take to commit before the watch counts as stuck.
 const COMMIT_WAIT: Duration = Duration::from_secs(10);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::engine::feed::{Fact, Subject, Topic};
-use crate::engine::watch::{Batch, Signal, Write};
+use crate::engine::watch::{Batch, Signal};
 use crate::model::{RuleMode, Timestamp};
 use crate::rules::{AlertRule, AlertState, AlertStates, Changes, Saved, StoredState, Telling};
-use crate::store::{DocumentKind, StoreError, Table};
+use crate::store::{DocumentKind, StoreError, Table, Write};
 
 use super::Shared;
 use super::asking::{NoResult, ask};

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::watch::{Batch, Signal, Write};
+use crate::engine::watch::{Batch, Signal};
 use crate::model::{AlertKey, Labels, METRIC_NAME, MatchOp, Matcher, Timestamp, is_stale_nan};
 use crate::promql::{Hints, Samples, Selection, Source};
 use crate::rules::{
     ALERTS_FOR_STATE, AlertRule, AlertStates, Restored, SHADOW_LABEL, Saved, StoredState, Telling,
 };
-use crate::store::{DocumentKind, Table, documents};
+use crate::store::{DocumentKind, Table, Write, documents};
 use crate::tsdb::Tsdb;
 
 use super::alerting::{document_id, signal};

@@ -2,58 +2,7 @@
 
 use crate::engine::feed::Fact;
 use crate::model::{Alert, AlertKey, Timestamp};
-use crate::store::{DocumentKind, StoreError, Table, Txn, document_key, encode_document};
-
-/// A change of one value in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// Puts a value in place of what is there.
-    Put {
-        /// Where.
-        table: Table,
-        /// Under which key.
-        key: Vec<u8>,
-        /// What, without its seal.
-        payload: Vec<u8>,
-    },
-    /// Removes a value, if there is one.
-    Remove {
-        /// Where.
-        table: Table,
-        /// Under which key.
-        key: Vec<u8>,
-    },
-}
-
-impl Write {
-    /// Puts a document.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be encoded.
-    pub fn document<T: serde::Serialize>(
-        table: Table,
-        kind: DocumentKind,
-        id: &str,
-        document: &T,
-    ) -> Result<Write, StoreError> {
-        let key = document_key(kind, id).as_bytes().to_vec();
-        Ok(Write::Put { table, key, payload: encode_document(document)? })
-    }
-
-    /// Writes it as part of a transaction.
-    pub(in crate::engine) fn apply(&self, txn: &mut Txn<'_>) -> Result<(), StoreError> {
-        match self {
-            Write::Put { table, key, payload } => txn.insert(*table, key, payload),
-            Write::Remove { table, key } => txn.remove(*table, key).map(|_| ()),
-        }
-    }
-
-    /// Removes a document.
-    pub fn no_document(table: Table, kind: DocumentKind, id: &str) -> Write {
-        Write::Remove { table, key: document_key(kind, id).as_bytes().to_vec() }
-    }
-}
+use crate::store::Write;
 
 /// What a source says of an alert.
 #[derive(Clone, Debug, PartialEq)]

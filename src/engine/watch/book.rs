@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::draft::Draft;
 use super::ids::{Ids, Randomness};
 use super::rounds::Rounds;
-use super::{ActError, Batch, Change, Outcome, Policy, State, WatchError, WitnessSeat, Write};
+use super::{ActError, Batch, Change, Outcome, Policy, State, WatchError, WitnessSeat};
 use crate::incidents::Act;
 use crate::model::{Delivery, Incident, IncidentId, Name, Timestamp};
-use crate::store::{StoreError, Txn};
+use crate::store::{StoreError, Txn, Write};
 use crate::tsdb::Tsdb;
 
 /// What is asked of the watch.

@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{Batch, Watch, WatchError, Write, feed};
+use super::{Batch, Watch, WatchError, feed};
 use crate::model::{Definition, Name, Origin, Timestamp};
-use crate::store::{DocumentKind, Store, StoreError, Table, documents};
+use crate::store::{DocumentKind, Store, StoreError, Table, Write, documents};
 
 /// An object and where it comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

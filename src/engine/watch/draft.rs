@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::ids::Ids;
 use super::state::{LAST_NUMBER, document};
-use super::{Change, Policy, State, Witness, Write};
+use super::{Change, Policy, State, Witness};
 use crate::incidents::Suppression;
 use crate::model::{
     Delivery, DeliveryState, Incident, IncidentId, Labels, TimelineEntry, TimelineKind, Timestamp,
 };
 use crate::notify::Group;
-use crate::store::{DocumentKind, Store, StoreError, Table};
+use crate::store::{DocumentKind, Store, StoreError, Table, Write};
 
 /// The most entries of a timeline: older ones go.
 const TIMELINE_MAX: u64 = 1000;

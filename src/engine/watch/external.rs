@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Signal, Watch, WatchError, Write};
+use super::{Batch, Signal, Watch, WatchError};
 use crate::model::{Alert, AlertKey, Timestamp};
-use crate::store::{DocumentKind, Store, StoreError, Table, documents};
+use crate::store::{DocumentKind, Store, StoreError, Table, Write, documents};
 
 /// How long (ms) an alert without an end holds if it is not sent again: Alertmanager's
 /// `resolve_timeout`.

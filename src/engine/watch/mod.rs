@@ -30,7 +30,7 @@ mod view;
 mod witness;
 
 pub use act::ActError;
-pub use batch::{Batch, Signal, WatchError, Write};
+pub use batch::{Batch, Signal, WatchError};
 pub use book::{Applied, Book, Reply, Request};
 pub use catalog::Catalog;
 pub use counts::Counts;

@@ -10,11 +10,11 @@ use arc_swap::ArcSwap;
 use uuid::Uuid;
 
 use super::ids::{Ids, machines_randomness};
-use super::{Batch, Watch, WatchError, Write, feed};
+use super::{Batch, Watch, WatchError, feed};
 use crate::incidents::HoldState;
 use crate::incidents::silence::{Edit, TimedSilence, check, create, edit, expire};
 use crate::model::{Labels, Silence, Timestamp};
-use crate::store::{DocumentKind, Store, StoreError, Table, documents};
+use crate::store::{DocumentKind, Store, StoreError, Table, Write, documents};
 
 /// Silences that are kept, expired ones included: bounds memory, the file, and the work per alert.
 const SILENCES_MAX: usize = 10_000;

@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use crate::engine::watch::{Watch, WatchError, Write};
+use crate::engine::watch::{Watch, WatchError};
 use crate::model::{Name, Timestamp};
-use crate::store::{DocumentKind, Table};
+use crate::store::{DocumentKind, Table, Write};
 
 use super::super::ledger::{Decision, heartbeat};
 use super::super::{RunError, told};

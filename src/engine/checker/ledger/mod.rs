@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::checks::{Event as Step, Policy, Transition, UnknownReason, Verdict};
-use crate::engine::watch::{Batch, Signal, Write};
+use crate::engine::watch::{Batch, Signal};
 use crate::model::{CheckDefinition, CheckKind, CheckResult, CheckStatus, Name, Timestamp};
-use crate::store::{DocumentKind, StoreError, Table};
+use crate::store::{DocumentKind, StoreError, Table, Write};
 
 use super::alerts::{alert_labels, alert_of, key_of};
 use super::metrics::Measured;

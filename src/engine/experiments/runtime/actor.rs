@@ -16,11 +16,11 @@ use super::stored::{
     put_state, remove_all,
 };
 use super::{Command, ExperimentError, KnownByNumber, Parts, alerts, rules, told};
-use crate::engine::watch::{Batch, Defined, Signal, WatchError, Write};
+use crate::engine::watch::{Batch, Defined, Signal, WatchError};
 use crate::experiments::machine::{self, Act, Step, firing};
 use crate::experiments::{InForce, Progress};
 use crate::model::{ExperimentDefinition, ExperimentState, Name, Origin, Timestamp};
-use crate::store::StoreError;
+use crate::store::{StoreError, Write};
 
 /// How often dates and canaries are looked at.
 const TICK: Duration = Duration::from_secs(1);

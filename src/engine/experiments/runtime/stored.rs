@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::timeline::Point;
-use crate::engine::watch::Write;
 use crate::experiments::Progress;
 use crate::model::{AuditEntry, ExperimentDefinition, ExperimentState, Origin, Timestamp};
 use crate::store::{
-    DocumentKind, Snapshot, Store, StoreError, Table, decode_document, document_key, documents,
+    DocumentKind, Snapshot, Store, StoreError, Table, Write, decode_document, document_key,
+    documents,
 };
 
 /// An experiment as it is in force. Kept with its definition: a settings file may have another
