@@ -36,8 +36,7 @@ impl Informed {
         };
         Policy {
             route: settings.notify.root(),
-            channels: self.catalog.now(),
-            followed: Some(Arc::clone(&self.catalog) as Arc<dyn Channels>),
+            channels: Arc::clone(&self.catalog) as Arc<dyn Channels>,
             reopen_within_ms: settings.incidents.reopen_within.millis(),
             retention_ms: settings.incidents.retention.millis(),
             external_url,

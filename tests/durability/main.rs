@@ -4,6 +4,7 @@ mod disk_full;
 mod exemplars;
 mod handles;
 mod kill;
+mod opening;
 #[path = "../daemon/process.rs"]
 #[allow(dead_code)]
 mod process;

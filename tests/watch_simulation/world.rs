@@ -131,7 +131,7 @@ impl World {
             serde_json::from_value(routes[self.route as usize % 3].clone()).expect("a route");
         Policy {
             route,
-            channels,
+            channels: Arc::new(channels),
             suppressions: Arc::clone(&self.silenced) as Arc<dyn Suppressions>,
             ..Policy::default()
         }

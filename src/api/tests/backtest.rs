@@ -1,12 +1,14 @@
 //! Rules over the past, over HTTP.
 
+use std::sync::Arc;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{NOW_S, Served, send, serve};
 use crate::config::Settings;
 use crate::engine::watch::Policy;
-use crate::model::Timestamp;
+use crate::model::{ChannelDefinition, Timestamp};
 
 fn at(second: i64) -> Value {
     json!(Timestamp::from_millis((NOW_S + second) * 1000))
@@ -16,9 +18,10 @@ async fn served() -> Served {
     let served = serve(Settings::default());
     let policy = Policy {
         route: Settings::default().notify.root(),
-        channels: vec![
-            serde_json::from_value(json!({"name": "ops", "kind": "webhook"})).expect("a channel"),
-        ],
+        channels: Arc::new(vec![
+            serde_json::from_value::<ChannelDefinition>(json!({"name": "ops", "kind": "webhook"}))
+                .expect("a channel"),
+        ]),
         ..Policy::default()
     };
     served.app.engine().expect("ready").watch.set_policy(policy).await.expect("taken");

@@ -179,8 +179,8 @@ impl Draft<'_> {
             | NotificationReason::Repeat
             | NotificationReason::Escalation => {}
         }
-        let stand_in = policy.channel(failed.channel.as_str()).and_then(|c| c.fallback.clone());
-        let Some(stand_in) = stand_in.filter(|name| policy.channel(name.as_str()).is_some()) else {
+        let stand_in = policy.channel(&failed.channel).and_then(|c| c.fallback);
+        let Some(stand_in) = stand_in.filter(|name| policy.channel(name).is_some()) else {
             return;
         };
         let mut marked = failed.clone();
@@ -255,7 +255,7 @@ impl Draft<'_> {
     pub(super) fn test(&mut self, channel: &Name) -> Result<Arc<Delivery>, ActError> {
         let absent = || ActError::Absent { noun: "channel", id: channel.to_string() };
         let policy = self.policy.ok_or_else(absent)?;
-        policy.channel(channel.as_str()).ok_or_else(absent)?;
+        policy.channel(channel).ok_or_else(absent)?;
         let labels = [("alertname", "VedetteTest"), (CHANNEL_LABEL, channel.as_str())];
         let labels = Labels::from_pairs(labels).unwrap_or_default();
         let alert = NotifiedAlert {
@@ -293,7 +293,7 @@ impl Draft<'_> {
     /// What waits for a channel that is gone is given up, and an alert of ours about it has ended.
     pub(super) fn forget_channels(&mut self) {
         let Some(policy) = self.policy else { return };
-        let gone = |delivery: &&Arc<Delivery>| policy.channel(delivery.channel.as_str()).is_none();
+        let gone = |delivery: &&Arc<Delivery>| policy.channel(&delivery.channel).is_none();
         let waiting: Vec<_> = self.state.outbox.values().filter(gone).cloned().collect();
         for known in waiting {
             let mut delivery = Delivery::clone(&known);
@@ -305,7 +305,8 @@ impl Draft<'_> {
         let of_gone = |labels: &Labels| {
             let channel = labels.get(CHANNEL_LABEL)?;
             let about = labels.get("alertname") == Some(CHANNEL_FAILING);
-            (about && policy.channel(channel).is_none()).then(|| channel.to_owned())
+            let there = Name::new(channel).is_ok_and(|name| policy.channel(&name).is_some());
+            (about && !there).then(|| channel.to_owned())
         };
         let firing =
             self.state.incidents.values().filter(|incident| {

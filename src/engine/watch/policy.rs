@@ -16,16 +16,25 @@ pub trait Channels: Send + Sync {
     fn find(&self, name: &Name) -> Option<ChannelDefinition>;
 }
 
+/// Those, and never others.
+impl Channels for Vec<ChannelDefinition> {
+    fn now(&self) -> Vec<ChannelDefinition> {
+        self.clone()
+    }
+
+    fn find(&self, name: &Name) -> Option<ChannelDefinition> {
+        self.iter().find(|channel| channel.name == *name).cloned()
+    }
+}
+
 /// What decisions depend on.
 #[derive(Clone)]
 pub struct Policy {
     /// The tree of routes.
     pub route: Route,
-    /// All channels.
-    pub channels: Vec<ChannelDefinition>,
     /// Who is asked for the channels of the moment of a decision: whoever makes one and uses it at
-    /// once must not find it missing. Without it the channels stay as they are above.
-    pub followed: Option<Arc<dyn Channels>>,
+    /// once must not find it missing.
+    pub channels: Arc<dyn Channels>,
     /// An alert that fires again so soon (ms) after its end reopens its incident.
     pub reopen_within_ms: i64,
     /// The most incidents that are not resolved.
@@ -45,8 +54,7 @@ impl Default for Policy {
     fn default() -> Self {
         Policy {
             route: Route::default(),
-            channels: Vec::new(),
-            followed: None,
+            channels: Arc::new(Vec::new()),
             reopen_within_ms: 15 * 60_000,
             open_max: 10_000,
             retention_ms: RETENTION_MS,
@@ -58,25 +66,18 @@ impl Default for Policy {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy")
-            .field("route", &self.route)
-            .field("channels", &self.channels.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Policy").field("route", &self.route).finish_non_exhaustive()
     }
 }
 
 impl Policy {
-    /// This with the channels of now.
+    /// This with the channels of now, which do not change in the middle of a decision.
     pub(super) fn current(&self) -> Policy {
-        let mut policy = self.clone();
-        if let Some(followed) = &self.followed {
-            policy.channels = followed.now();
-        }
-        policy
+        Policy { channels: Arc::new(self.channels.now()), ..self.clone() }
     }
 
     /// A channel by its name.
-    pub fn channel(&self, name: &str) -> Option<&ChannelDefinition> {
-        self.channels.iter().find(|channel| channel.name.as_str() == name)
+    pub fn channel(&self, name: &Name) -> Option<ChannelDefinition> {
+        self.channels.find(name)
     }
 }

@@ -46,13 +46,13 @@ pub(super) fn ways(
     };
     // What is wrong with a channel is not told by that channel alone.
     let broken = labels.get(CHANNEL_LABEL).filter(|_| source == Some(&AlertSource::Internal));
-    let usable =
-        |name: &Name| policy.channel(name.as_str()).is_some() && broken != Some(name.as_str());
+    let usable = |name: &Name| policy.channel(name).is_some() && broken != Some(name.as_str());
     let default: Vec<Name> = policy
         .channels
-        .iter()
+        .now()
+        .into_iter()
         .filter(|channel| channel.default && usable(&channel.name))
-        .map(|channel| channel.name.clone())
+        .map(|channel| channel.name)
         .collect();
     let routed = notify::route(&policy.route, labels, severity, channels);
     if routed.is_empty() {
@@ -145,7 +145,7 @@ impl Draft<'_> {
     /// The routes or channels have changed: open incidents go where they lead now.
     pub(super) fn reroute(&mut self) {
         let Some(policy) = self.policy else { return };
-        let gone = |group: &&Arc<Group>| policy.channel(group.channel.as_str()).is_none();
+        let gone = |group: &&Arc<Group>| policy.channel(&group.channel).is_none();
         let orphans: Vec<_> = self.state.groups.values().filter(gone).cloned().collect();
         for orphan in orphans {
             self.abandon(&orphan);
@@ -224,7 +224,7 @@ impl Draft<'_> {
         let id = incident.id;
         self.change(id, |incident| incident.escalated += 1);
         let mut told = Vec::new();
-        for channel in step.channels.iter().filter(|c| policy.channel(c.as_str()).is_some()) {
+        for channel in step.channels.iter().filter(|c| policy.channel(c).is_some()) {
             let member = |group: &&Arc<Group>| {
                 group.channel == *channel && group.members.get(&id).is_some_and(|m| !m.leaving)
             };
@@ -347,7 +347,7 @@ impl Draft<'_> {
                 self.suppress(*id, suppression);
             }
         }
-        let channel = policy.channel(group.channel.as_str());
+        let channel = policy.channel(&group.channel);
         let wants_resolved = channel.is_some_and(|channel| channel.send_resolved);
         let flush = group.flush(self.now, wants_resolved, |id| standings.get(&id).copied());
         let told = flush.reason.map(|reason| self.notification(&group, reason, &flush));
