@@ -105,6 +105,9 @@ test('lines that are asked for and lines that are told make one list without gap
     lines.tell([c]);
     expect('told before the first answer', (lines.answer([b], 'older', false), lines), '3-3 2-2', 'older');
     lines = new Lines(100);
+    lines.tell([a]);
+    expect('a late one, told before the first answer, which is all there was', (lines.answer([b], null, false), lines), '2-2 1-1', null);
+    lines = new Lines(100);
     lines.answer([a], 'older', false);
     lines.lost();
     lines.tell([d]);

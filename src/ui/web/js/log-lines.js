@@ -68,9 +68,9 @@ export class Lines {
     if (last === undefined) return 0;
     const ids = new Set(list.map((one) => one.id));
     const all = [...list, ...this.all.filter((one) => !ids.has(one.id))].sort((a, b) => newestFirst(a.id, b.id));
-    // An answer that does not reach down to what is whole has unknown lines before it: they and all
-    // that is older are asked for once somebody reads that far.
-    const reaches = this.whole !== null && newestFirst(this.whole, last) <= 0;
+    // Where an answer has a next, and does not reach down to what is whole, there are unknown lines
+    // in between: they and all that is older are asked for once somebody reads that far.
+    const reaches = next === null || (this.whole !== null && newestFirst(this.whole, last) <= 0);
     this.all = reaches ? all : all.filter((one) => newestFirst(one.id, last) <= 0);
     if (this.all.at(-1)?.id === last) this.next = next;
     this.whole = newest([this.whole, list[0].id]);
