@@ -166,3 +166,27 @@ test('lines that are asked for and lines that are told make one list without gap
   }, `${root}/js/log-lines.js`);
   assert.deepEqual(wrong, []);
 });
+
+test('a frame that comes while the list is asked for is not undone by an answer that is older', async () => {
+  const seen = await page.evaluate(async (path) => {
+    const { Resource } = await import(path);
+    const tick = () => new Promise((done) => { setTimeout(done); });
+    let answer = (_) => {};
+    const list = new Resource(() => new Promise((done) => { answer = done; }), 1e9, ['things'], (data, type, frame) => (data.includes(frame) ? data : [...data, frame]));
+    const end = list.use(() => {});
+    answer(['first']);
+    await tick();
+    list.refresh();
+    list.hear('thing.made', 'second');
+    const before = list.data.join();
+    answer(['first']);
+    await tick();
+    const after = list.data.join();
+    list.refresh();
+    answer(['first', 'third']);
+    await tick();
+    end();
+    return [before, after, list.data.join()];
+  }, `${root}/js/store.js`);
+  assert.deepEqual(seen, ['first,second', 'first,second', 'first,third'], 'and the next answer is believed');
+});

@@ -1,6 +1,9 @@
 // The log lines that are shown, put together from pages that were asked for and from what the live
 // feed tells meanwhile: newest first, each once, none missing in between. Never: elements, requests.
 
+/** So far down are lines looked for that are told once more. */
+const TOLD_TWICE_MAX = 2000;
+
 /** @typedef {{id: string}} Line */
 
 /**
@@ -45,7 +48,7 @@ export class Lines {
    * @returns {number} how many were not known
    */
   tell(told) {
-    const known = new Set(this.all.slice(0, 2000).map((one) => one.id));
+    const known = new Set(this.all.slice(0, TOLD_TWICE_MAX).map((one) => one.id));
     const fresh = told.filter((one) => !known.has(one.id)).reverse();
     if (!fresh.length) return 0;
     this.all = [...fresh, ...this.all].slice(0, this.most);
