@@ -90,8 +90,14 @@ test('3,600 updates of the overview leave the memory flat and touch what changed
   await session.send('HeapProfiler.enable');
   await session.send('Performance.enable');
   const used = async () => {
-    await session.send('HeapProfiler.collectGarbage');
-    return (await session.send('Runtime.getHeapUsage')).usedSize;
+    // The lowest of three: what happens to be under way is no drift.
+    const sizes = [];
+    for (let i = 0; i < 3; i += 1) {
+      await session.send('HeapProfiler.collectGarbage');
+      sizes.push((await session.send('Runtime.getHeapUsage')).usedSize);
+      await page.waitForTimeout(200);
+    }
+    return Math.min(...sizes);
   };
   const scripting = async () => (await session.send('Performance.getMetrics')).metrics.find((one) => one.name === 'ScriptDuration').value;
   const update = (count) => page.evaluate(async (times) => {
@@ -109,7 +115,7 @@ test('3,600 updates of the overview leave the memory flat and touch what changed
       await new Promise((resolve) => requestAnimationFrame(resolve));
     }
   }, count);
-  await update(200);
+  await update(600);
   // What it costs is printed, as that is the machine's too; what it touches is the page's alone.
   await page.evaluate(() => {
     globalThis.touched = { made: 0, changed: 0 };
